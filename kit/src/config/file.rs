@@ -1,0 +1,208 @@
+//! Reads a configuration file into keys, raw values and lines, and finds keys that are no settings.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use toml_edit::{Document, Item, TableLike, Value};
+
+use super::fault::{Fault, Origin, closest, did_you_mean};
+use super::kind::Raw;
+use super::table::{SECTIONS, SETTINGS, Setting, find};
+
+/// One value found in a source.
+pub(super) struct Found {
+    pub(super) setting: &'static Setting,
+    /// It was the `…_file` form: the value names a file that holds the secret.
+    pub(super) names_file: bool,
+    pub(super) raw: Raw,
+    pub(super) origin: Origin,
+}
+
+/// Finds the setting a full key means; for `gateway.master_key_file` the secret, and that a file is named.
+pub(super) fn resolve(key: &str) -> Option<(&'static Setting, bool)> {
+    if let Some(setting) = find(key) {
+        return Some((setting, false));
+    }
+    let setting = find(key.strip_suffix("_file")?)?;
+    setting.secret.then_some((setting, true))
+}
+
+/// Reads the text of a file.
+pub(super) fn read(path: &Path, text: &str, faults: &mut Vec<Fault>) -> Vec<Found> {
+    let document = match Document::parse(text) {
+        Ok(document) => document,
+        Err(error) => {
+            let line = error.span().map_or(1, |span| line_of(text, span.start));
+            faults.push(Fault {
+                origin: Origin::File {
+                    path: path.to_owned(),
+                    line,
+                },
+                key: None,
+                problem: format!("is not TOML: {}", error.message().replace('\n', ", ")),
+                remedy: None,
+            });
+            return Vec::new();
+        }
+    };
+    let mut reader = Reader {
+        path,
+        text,
+        faults,
+        found: Vec::new(),
+    };
+    reader.top(document.as_table());
+    reader.found
+}
+
+struct Reader<'a> {
+    path: &'a Path,
+    text: &'a str,
+    faults: &'a mut Vec<Fault>,
+    found: Vec<Found>,
+}
+
+impl Reader<'_> {
+    fn top(&mut self, table: &dyn TableLike) {
+        for (name, item) in table.iter() {
+            let line = self.line(table, name, item);
+            if resolve(name).is_some() {
+                self.value(name, item, line);
+            } else if SECTIONS.iter().any(|(section, _)| *section == name) {
+                match item.as_table_like() {
+                    Some(section) => self.section(name, section),
+                    None => self.fault(
+                        line,
+                        name,
+                        "is a value, not a section",
+                        Some(format!("write [{name}] and its settings below")),
+                    ),
+                }
+            } else {
+                self.unknown_at_top(name, item, line);
+            }
+        }
+    }
+
+    fn section(&mut self, section: &str, table: &dyn TableLike) {
+        for (name, item) in table.iter() {
+            let key = format!("{section}.{name}");
+            let line = self.line(table, name, item);
+            if resolve(&key).is_some() {
+                self.value(&key, item, line);
+            } else {
+                let remedy = suggestion(&key);
+                self.fault(line, &key, "is not a setting", remedy);
+            }
+        }
+    }
+
+    fn unknown_at_top(&mut self, name: &str, item: &Item, line: usize) {
+        let sections: Vec<&str> = SECTIONS.iter().map(|(section, _)| *section).collect();
+        let remedy = if item.is_table_like() {
+            did_you_mean(name, sections)
+        } else {
+            None
+        }
+        .or_else(|| suggestion(name));
+        let what = if item.is_table_like() {
+            "is not a section"
+        } else {
+            "is not a setting"
+        };
+        self.fault(line, name, what, remedy);
+    }
+
+    fn value(&mut self, key: &str, item: &Item, line: usize) {
+        let Some((setting, names_file)) = resolve(key) else {
+            return;
+        };
+        let raw = match item {
+            Item::Value(value) => raw(value),
+            _ => Raw::Other("a section, not a value"),
+        };
+        let origin = Origin::File {
+            path: self.path.to_owned(),
+            line,
+        };
+        self.found.push(Found {
+            setting,
+            names_file,
+            raw,
+            origin,
+        });
+    }
+
+    fn line(&self, table: &dyn TableLike, name: &str, item: &Item) -> usize {
+        let span = table
+            .key(name)
+            .and_then(toml_edit::Key::span)
+            .or_else(|| item.span());
+        span.map_or(1, |span| line_of(self.text, span.start))
+    }
+
+    fn fault(&mut self, line: usize, key: &str, problem: &str, remedy: Option<String>) {
+        self.faults.push(Fault {
+            origin: Origin::File {
+                path: self.path.to_owned(),
+                line,
+            },
+            key: Some(key.to_owned()),
+            problem: problem.to_owned(),
+            remedy,
+        });
+    }
+}
+
+/// "did you mean …?": a close key, or the same name in another section.
+pub(super) fn suggestion(key: &str) -> Option<String> {
+    if let Some(found) = closest(key, SETTINGS.iter().map(|setting| setting.key)) {
+        return Some(format!("did you mean {found}?"));
+    }
+    let name = key.rsplit('.').next().unwrap_or(key);
+    let exact: BTreeSet<&str> = SETTINGS
+        .iter()
+        .filter(|setting| setting.name() == name)
+        .map(|setting| setting.key)
+        .collect();
+    if !exact.is_empty() {
+        return Some(format!(
+            "did you mean {}?",
+            exact.into_iter().collect::<Vec<_>>().join(" or ")
+        ));
+    }
+    let names = SETTINGS.iter().map(Setting::name);
+    let near = closest(name, names)?;
+    SETTINGS
+        .iter()
+        .find(|setting| setting.name() == near)
+        .map(|setting| format!("did you mean {}?", setting.key))
+}
+
+fn raw(value: &Value) -> Raw {
+    match value {
+        Value::String(text) => Raw::Text(text.value().clone()),
+        Value::Integer(number) => Raw::Integer(*number.value()),
+        Value::Boolean(value) => Raw::Bool(*value.value()),
+        Value::Array(items) => match items
+            .iter()
+            .map(|item| item.as_str().map(str::to_owned))
+            .collect()
+        {
+            Some(list) => Raw::List(list),
+            None => Raw::Other("a list of other things than text"),
+        },
+        Value::Float(_) => Raw::Other("a number with a fraction"),
+        Value::Datetime(_) => Raw::Other("a date"),
+        Value::InlineTable(_) => Raw::Other("a table"),
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.as_bytes()
+        .iter()
+        .take(offset)
+        .filter(|byte| **byte == b'\n')
+        .count()
+        + 1
+}

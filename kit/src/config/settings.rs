@@ -1,0 +1,338 @@
+//! The resolved settings as typed values. The fields mirror [`super::table`]; serde refuses to build them where the two differ.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use config::{Config, ConfigError};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer};
+use url::Url;
+
+use super::fault::{Fault, Origin};
+
+/// All settings, checked.
+#[derive(Clone)]
+pub struct Settings {
+    /// `data_dir`
+    pub data_dir: PathBuf,
+    /// `[log]`
+    pub log: LogSettings,
+    /// `[gateway]`
+    pub gateway: GatewaySettings,
+    /// `[users]`
+    pub users: UsersSettings,
+    /// `[database]`
+    pub database: DatabaseSettings,
+    /// `[compat]`
+    pub compat: CompatSettings,
+    /// `[ops]`
+    pub ops: OpsSettings,
+    pub(super) origins: BTreeMap<&'static str, Origin>,
+    pub(super) merged: Config,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSettings {
+    /// A level or a list of directives.
+    pub level: String,
+    /// The form of a line.
+    pub format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Pretty,
+    /// For machines.
+    Json,
+}
+
+/// `[gateway]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "each field is described once, in the table of settings"
+)]
+pub struct GatewaySettings {
+    pub listen: SocketAddr,
+    pub database_url: Option<SecretString>,
+    pub public_url: Option<Url>,
+    pub audience: String,
+    pub master_key: Option<SecretString>,
+    #[serde(deserialize_with = "milliseconds")]
+    pub access_token_ttl: Duration,
+    #[serde(deserialize_with = "milliseconds")]
+    pub refresh_sliding: Duration,
+    #[serde(deserialize_with = "milliseconds")]
+    pub refresh_absolute: Duration,
+    pub request_body_limit: usize,
+    pub head_limit: usize,
+    pub max_connections: usize,
+    #[serde(deserialize_with = "milliseconds")]
+    pub header_timeout: Duration,
+    #[serde(deserialize_with = "milliseconds")]
+    pub idle_timeout: Duration,
+    #[serde(deserialize_with = "milliseconds")]
+    pub drain_timeout: Duration,
+    #[serde(deserialize_with = "milliseconds")]
+    pub upstream_connect_timeout: Duration,
+    #[serde(deserialize_with = "milliseconds")]
+    pub upstream_timeout: Duration,
+    pub trusted_proxies: Vec<String>,
+    pub docs: bool,
+}
+
+/// `[users]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "each field is described once, in the table of settings"
+)]
+pub struct UsersSettings {
+    pub listen: SocketAddr,
+    pub database_url: Option<SecretString>,
+    pub url: Option<Url>,
+    pub gateway_url: Option<Url>,
+    pub registration: Registration,
+    pub visibility: Visibility,
+    pub password_policy: PasswordPolicy,
+    pub hash_workers: Option<usize>,
+    pub hash_queue: usize,
+    pub argon2_memory_kib: u32,
+    pub argon2_iterations: u32,
+    pub argon2_parallelism: u32,
+}
+
+/// Who may create users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Registration {
+    /// Everyone.
+    Open,
+    /// Admins.
+    Closed,
+}
+
+/// Who may list users and read others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Visibility {
+    /// Admins.
+    Admins,
+    /// Every signed-in user.
+    Members,
+}
+
+/// The rule for new passwords.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PasswordPolicy {
+    /// OWASP ASVS 5.
+    Asvs,
+    /// NIST SP 800-63B-4, single factor.
+    Nist,
+}
+
+/// `[database]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "each field is described once, in the table of settings"
+)]
+pub struct DatabaseSettings {
+    pub max_connections: u32,
+}
+
+/// `[compat]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "each field is described once, in the table of settings"
+)]
+pub struct CompatSettings {
+    pub fastapi: bool,
+}
+
+/// `[ops]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "each field is described once, in the table of settings"
+)]
+pub struct OpsSettings {
+    pub listen: SocketAddr,
+}
+
+/// What serde builds; [`Settings`] adds where each value came from.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tree {
+    data_dir: PathBuf,
+    log: LogSettings,
+    gateway: GatewaySettings,
+    users: UsersSettings,
+    database: DatabaseSettings,
+    compat: CompatSettings,
+    ops: OpsSettings,
+}
+
+// By hand, since `merged` holds secrets.
+impl fmt::Debug for Settings {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_map()
+            .entries(
+                self.entries()
+                    .into_iter()
+                    .map(|entry| (entry.key, entry.value)),
+            )
+            .finish()
+    }
+}
+
+impl Settings {
+    pub(super) fn from_config(
+        merged: Config,
+        origins: BTreeMap<&'static str, Origin>,
+    ) -> Result<Self, ConfigError> {
+        let Tree {
+            data_dir,
+            log,
+            gateway,
+            users,
+            database,
+            compat,
+            ops,
+        } = merged.clone().try_deserialize()?;
+        Ok(Self {
+            data_dir,
+            log,
+            gateway,
+            users,
+            database,
+            compat,
+            ops,
+            origins,
+            merged,
+        })
+    }
+
+    /// Where the value of a setting came from.
+    #[must_use]
+    pub fn origin(&self, key: &str) -> Origin {
+        self.origins.get(key).cloned().unwrap_or(Origin::Default)
+    }
+
+    /// Database of the gateway; without a setting a file in the data folder.
+    #[must_use]
+    pub fn gateway_database_url(&self) -> SecretString {
+        self.database_url(self.gateway.database_url.as_ref(), "gateway.db")
+    }
+
+    /// Database of the users service; without a setting a file in the data folder.
+    #[must_use]
+    pub fn users_database_url(&self) -> SecretString {
+        self.database_url(self.users.database_url.as_ref(), "users.db")
+    }
+
+    fn database_url(&self, set: Option<&SecretString>, file: &str) -> SecretString {
+        set.cloned().unwrap_or_else(|| {
+            SecretString::from(format!("sqlite:{}", self.data_dir.join(file).display()))
+        })
+    }
+
+    /// Where the master key is kept while no setting holds it.
+    #[must_use]
+    pub fn master_key_file(&self) -> PathBuf {
+        self.data_dir.join("master.key")
+    }
+
+    /// Where a running `serve` writes its addresses.
+    #[must_use]
+    pub fn run_file(&self) -> PathBuf {
+        self.data_dir.join("platform.run")
+    }
+
+    /// Threads that hash passwords.
+    #[must_use]
+    pub fn hash_workers(&self) -> usize {
+        self.users.hash_workers.unwrap_or_else(|| {
+            std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
+        })
+    }
+
+    /// What is wrong between settings that are each right.
+    pub(super) fn cross_faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let mut fault = |key: &str, problem: &str, remedy: &str| {
+            faults.push(Fault {
+                origin: self.origin(key),
+                key: Some(key.to_owned()),
+                problem: problem.to_owned(),
+                remedy: Some(remedy.to_owned()),
+            });
+        };
+        if self.gateway.refresh_absolute < self.gateway.refresh_sliding {
+            fault(
+                "gateway.refresh_absolute",
+                "is shorter than gateway.refresh_sliding",
+                "make it at least as long",
+            );
+        }
+        if let (Some(gateway), Some(users)) = (&self.gateway.database_url, &self.users.database_url)
+            && gateway.expose_secret() == users.expose_secret()
+        {
+            fault(
+                "users.database_url",
+                "is the gateway's database",
+                "each service owns a database: give it another name",
+            );
+        }
+        let listens = [
+            ("gateway.listen", self.gateway.listen),
+            ("users.listen", self.users.listen),
+            ("ops.listen", self.ops.listen),
+        ];
+        for (index, (key, address)) in listens.iter().enumerate() {
+            if let Some((other, _)) = listens[..index]
+                .iter()
+                .find(|(_, earlier)| collide(*earlier, *address))
+            {
+                fault(
+                    key,
+                    &format!("is {address}, as {other} is"),
+                    "choose another port",
+                );
+            }
+        }
+        faults
+    }
+}
+
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    one.port() != 0
+        && one.port() == other.port()
+        && (one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified())
+}
+
+/// A path as a person would type it from the working folder.
+pub(super) fn typed(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(Duration::from_millis)
+}

@@ -1,0 +1,133 @@
+//! Logs: to standard error, for people on a terminal and as JSON elsewhere.
+//!
+//! A reader that goes away (a closed pipe, a full disk) never stops a service: what cannot be written is dropped.
+
+use std::io::{self, IsTerminal, Write};
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+use crate::config::{LogFormat, LogSettings};
+
+/// What a process says about its colours and its level, beside the settings.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// The value of `RUST_LOG`, which wins over the setting.
+    pub rust_log: Option<String>,
+    /// Whether standard error is a terminal.
+    pub terminal: bool,
+    /// Whether colours are wanted (no `NO_COLOR`).
+    pub colour: bool,
+}
+
+impl Surroundings {
+    /// Those of this process, from its environment.
+    #[must_use]
+    pub fn of_process(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let terminal = io::stderr().is_terminal();
+        Self {
+            rust_log: variable("RUST_LOG").filter(|value| !value.is_empty()),
+            terminal,
+            colour: terminal && variable("NO_COLOR").is_none_or(|value| value.is_empty()),
+        }
+    }
+}
+
+/// Starts logging for this process; fails where it was started before.
+pub fn start(settings: &LogSettings, surroundings: &Surroundings) -> Result<(), TryInitError> {
+    let pretty = match settings.format {
+        LogFormat::Auto => surroundings.terminal,
+        LogFormat::Pretty => true,
+        LogFormat::Json => false,
+    };
+    let filter = filter(settings, surroundings);
+    let registry = tracing_subscriber::registry().with(filter);
+    // Without `log_internal_errors(false)` a failed write would be told on the same closed stream, by a macro that panics.
+    if pretty {
+        let layer = tracing_subscriber::fmt::layer()
+            .compact()
+            .with_ansi(surroundings.colour)
+            .with_target(false)
+            .log_internal_errors(false)
+            .with_writer(StandardError);
+        registry.with(layer).try_init()?;
+    } else {
+        let layer = tracing_subscriber::fmt::layer()
+            .json()
+            .flatten_event(true)
+            .log_internal_errors(false)
+            .with_writer(StandardError);
+        registry.with(layer).try_init()?;
+    }
+    log_panics();
+    Ok(())
+}
+
+fn filter(settings: &LogSettings, surroundings: &Surroundings) -> EnvFilter {
+    surroundings
+        .rust_log
+        .as_deref()
+        .and_then(|text| text.parse::<EnvFilter>().ok())
+        .or_else(|| settings.level.parse::<EnvFilter>().ok())
+        .unwrap_or_else(|| EnvFilter::new("info"))
+}
+
+/// Panics become log lines of the same form as all others.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or("of unknown kind");
+        tracing::error!(place, message, "a task panicked");
+    }));
+}
+
+/// Standard error without faults: a write that fails counts as done.
+#[derive(Debug, Clone, Copy)]
+struct StandardError;
+
+impl Write for StandardError {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = io::stderr().write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for StandardError {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        *self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rust_log_wins_where_it_can_be_read() {
+        let settings = LogSettings {
+            level: "warn".to_owned(),
+            format: LogFormat::Auto,
+        };
+        let with = |value: Option<&str>| {
+            let surroundings = Surroundings {
+                rust_log: value.map(str::to_owned),
+                ..Surroundings::default()
+            };
+            filter(&settings, &surroundings).to_string()
+        };
+        assert_eq!(with(Some("debug")), "debug");
+        assert_eq!(with(None), "warn");
+        assert_eq!(with(Some("gateway=louder")), "warn");
+    }
+}
