@@ -1,0 +1,301 @@
+//! The OpenAPI document of a contract: what poem-openapi writes, with what it leaves out.
+//!
+//! poem-openapi knows paths, types and the statuses of success. Problems, security and examples come from the operation's
+//! [`Policy`] here, so that the gateway and the service serve the same words.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    marker::PhantomData,
+};
+
+use poem::{endpoint::BoxEndpoint, http::Method};
+use poem_openapi::{
+    OpenApi, OpenApiService,
+    registry::{MetaApi, Registry},
+};
+use serde_json::{Map, Value, json};
+
+use crate::{operation::Access, problem::PROBLEM_JSON};
+
+/// What stands about one operation beside its types.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// The `operationId`.
+    pub operation: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// Statuses of problems beyond those that every operation can answer.
+    pub problems: &'static [u16],
+}
+
+impl Policy {
+    /// The policy of the operation named.
+    #[must_use]
+    pub fn new(operation: &'static str, access: Access, problems: &'static [u16]) -> Self {
+        Self { operation, access, problems }
+    }
+}
+
+/// A contract that can't be documented.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// poem-openapi wrote no JSON.
+    #[error("the document is no JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// An operation has no `operationId` or no policy.
+    #[error("{method} {path}: the operation has no policy in its contract")]
+    NoPolicy {
+        /// The method.
+        method: String,
+        /// The path.
+        path: String,
+    },
+    /// Two documents to be merged hold the same path, operationId or, with other content, component.
+    #[error("{0} stands in two documents")]
+    Clash(String),
+}
+
+/// What a document says of itself.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// The document's title.
+    pub title: String,
+    /// The version of the API.
+    pub version: String,
+    /// What it is, for people (CommonMark).
+    pub description: String,
+}
+
+/// An API's description without an instance of it: it documents everything and serves nothing.
+struct Described<A>(PhantomData<fn() -> A>);
+
+impl<A: OpenApi> OpenApi for Described<A> {
+    fn meta() -> Vec<MetaApi> {
+        A::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        A::register(registry);
+    }
+
+    fn add_routes(self, _routes: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
+}
+
+/// The document of one API, from its types and policies.
+///
+/// # Errors
+/// An operation without a policy.
+pub fn of<A: OpenApi>(policies: &[Policy]) -> Result<Value, DocumentError> {
+    let service = OpenApiService::new(Described::<A>(PhantomData), "", "");
+    let mut document: Value = serde_json::from_str(&service.spec())?;
+    let policies: BTreeMap<&str, &Policy> =
+        policies.iter().map(|policy| (policy.operation, policy)).collect();
+    if let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) {
+        for (path, item) in paths.iter_mut() {
+            for (method, operation) in item.as_object_mut().into_iter().flatten() {
+                let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default();
+                let policy = policies.get(id).ok_or_else(|| DocumentError::NoPolicy {
+                    method: method.to_uppercase(),
+                    path: path.clone(),
+                })?;
+                complete(operation, policy);
+            }
+        }
+    }
+    mark_whole_numbers(&mut document);
+    Ok(document)
+}
+
+/// Merges documents into one with this head; components that are equal are shared.
+///
+/// # Errors
+/// Paths, operationIds or components that clash.
+pub fn merge(about: &About, documents: &[Value]) -> Result<Value, DocumentError> {
+    let mut paths = Map::new();
+    let mut tags: Vec<Value> = Vec::new();
+    let mut schemas = BTreeMap::from([
+        ("Problem".to_owned(), problem_schema()),
+        ("Violation".to_owned(), violation_schema()),
+    ]);
+    for document in documents {
+        for (path, item) in document.get("paths").and_then(Value::as_object).into_iter().flatten() {
+            if paths.insert(path.clone(), item.clone()).is_some() {
+                return Err(DocumentError::Clash(format!("the path {path}")));
+            }
+        }
+        for tag in document.get("tags").and_then(Value::as_array).into_iter().flatten() {
+            if !tags.contains(tag) {
+                tags.push(tag.clone());
+            }
+        }
+        let own = document.pointer("/components/schemas").and_then(Value::as_object);
+        for (name, schema) in own.into_iter().flatten() {
+            match schemas.insert(name.clone(), schema.clone()) {
+                Some(other) if other != *schema => {
+                    return Err(DocumentError::Clash(format!("the component {name}")));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(json!({
+        "openapi": "3.0.3",
+        "info": {
+            "title": about.title,
+            "version": about.version,
+            "description": about.description,
+            "license": { "name": "MIT OR Apache-2.0", "url": "https://spdx.org/licenses/MIT.html" },
+        },
+        "servers": [{ "url": "/" }],
+        "tags": tags,
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "An access token, from `POST /api_v1/auth/access`.",
+                },
+            },
+        },
+    }))
+}
+
+fn complete(operation: &mut Value, policy: &Policy) {
+    let takes_body = operation.get("requestBody").is_some();
+    let takes_values = takes_body || operation.get("parameters").is_some();
+    let Some(map) = operation.as_object_mut() else { return };
+    map.insert("x-platform-access".to_owned(), policy.access.text().into());
+    map.insert(
+        "security".to_owned(),
+        match policy.access {
+            Access::Public => json!([]),
+            Access::Optional => json!([{ "bearer": [] }, {}]),
+            Access::SignedIn | Access::Role(_) => json!([{ "bearer": [] }]),
+        },
+    );
+    let Some(responses) = map.get_mut("responses").and_then(Value::as_object_mut) else { return };
+    let mut problems: Vec<u16> = policy.problems.to_vec();
+    // Every operation can answer these, whoever serves it: the listener, the gateway or the service.
+    problems.extend([400, 405, 429, 431, 500, 502, 503, 504]);
+    if matches!(policy.access, Access::SignedIn | Access::Role(_)) {
+        problems.push(401);
+    }
+    if matches!(policy.access, Access::Role(_)) {
+        problems.push(403);
+    }
+    if takes_body {
+        problems.extend([408, 413, 415]);
+    }
+    if takes_values {
+        problems.push(422);
+    }
+    problems.sort_unstable();
+    problems.dedup();
+    for status in problems {
+        responses.insert(status.to_string(), problem_response(status));
+    }
+    let sorted: BTreeMap<String, Value> = std::mem::take(responses).into_iter().collect();
+    responses.extend(sorted);
+}
+
+fn problem_response(status: u16) -> Value {
+    let description = match status {
+        400 => "The request can't be read, or is refused for the reason given",
+        401 => "Credentials are missing or not good",
+        403 => "The caller may not do this",
+        404 => "There is no such thing",
+        405 => "The path has no such method",
+        408 => "The request came too slowly",
+        409 => "It would break a rule of the data",
+        412 => "The version named is not the current one",
+        413 => "The body is too large",
+        415 => "The media type is not taken",
+        422 => "Values do not fit; each is listed",
+        429 => "Too many requests",
+        431 => "The request's head is too large",
+        500 => "A fault of ours",
+        502 => "A service's answer breaks its contract",
+        503 => "A service can't be reached, or is overloaded",
+        _ => "A service did not answer in time",
+    };
+    let mut response = json!({
+        "description": description,
+        "content": { PROBLEM_JSON: { "schema": { "$ref": "#/components/schemas/Problem" } } },
+    });
+    let header = |text: &str| json!({ "description": text, "schema": { "type": "string" } });
+    let headers = match status {
+        401 => Some(json!({ "WWW-Authenticate": header("The challenge (RFC 6750)") })),
+        405 => Some(json!({ "Allow": header("The methods that the path has") })),
+        429 | 503 => Some(json!({ "Retry-After": header("Seconds to wait") })),
+        _ => None,
+    };
+    if let (Some(headers), Some(map)) = (headers, response.as_object_mut()) {
+        map.insert("headers".to_owned(), headers);
+    }
+    response
+}
+
+fn problem_schema() -> Value {
+    json!({
+        "type": "object",
+        "title": "Problem",
+        "description": "A problem answer (RFC 9457).",
+        "required": ["type", "title", "status", "detail", "instance", "request_id"],
+        "properties": {
+            "type": { "type": "string", "format": "uri", "description": "Names the kind of problem.", "example": "urn:platform:problem:not-found" },
+            "title": { "type": "string", "description": "The kind of problem, for people.", "example": "Not Found" },
+            "status": { "type": "integer", "format": "int32", "description": "The HTTP status, again.", "example": 404 },
+            "detail": { "type": "string", "description": "What went wrong this time, for people.", "example": "The user with this username does not exist in the system" },
+            "instance": { "type": "string", "description": "The path of the request.", "example": "/api_v1/users/42" },
+            "request_id": { "type": "string", "description": "Names this request in the logs.", "example": "0199f0c2b1a47d3e9c5f1e2d3c4b5a69" },
+            "errors": { "type": "array", "description": "For 422: every value that does not fit.", "items": { "$ref": "#/components/schemas/Violation" } },
+        },
+    })
+}
+
+fn violation_schema() -> Value {
+    json!({
+        "type": "object",
+        "title": "Violation",
+        "description": "One value that does not fit.",
+        "required": ["in", "pointer", "detail"],
+        "properties": {
+            "in": { "type": "string", "enum": ["body", "path", "query", "header"], "description": "Where the value stands." },
+            "pointer": { "type": "string", "description": "A JSON Pointer into the body; for a parameter, `/` and its name.", "example": "/email" },
+            "detail": { "type": "string", "description": "What is wrong with it.", "example": "value is not a valid email address" },
+        },
+    })
+}
+
+/// Writes bounds that are whole numbers without the `.0` that `f64` gives them, and drops formats OpenAPI does not know.
+fn mark_whole_numbers(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for keyword in ["minimum", "maximum", "multipleOf"] {
+                if let Some(number) = map.get_mut(keyword)
+                    && let Some(float) = number.as_f64()
+                    && float.fract() == 0.0
+                    && float.abs() < 9e15
+                    && let Ok(whole) = format!("{float:.0}").parse::<i64>()
+                {
+                    *number = whole.into();
+                }
+            }
+            if let Some(format) = map.get_mut("format")
+                && let Some(known) = match format.as_str() {
+                    Some("uint64") => Some("int64"),
+                    Some("uint32" | "uint16" | "uint8") => Some("int32"),
+                    _ => None,
+                }
+            {
+                *format = known.into();
+            }
+            map.values_mut().for_each(mark_whole_numbers);
+        }
+        Value::Array(items) => items.iter_mut().for_each(mark_whole_numbers),
+        _ => {}
+    }
+}

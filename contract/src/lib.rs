@@ -1,0 +1,28 @@
+//! What crosses a process border, written once: wire types, problem answers, the caller, and each service's operations.
+//!
+//! A service implements a port of this crate (`users::UsersPort`); the gateway derives its routes from the same definition
+//! ([`document`] and [`operation`]), and both check bodies with the same compiled schemas ([`schema`]). The module of one
+//! service imports no other service.
+
+pub mod caller;
+pub mod document;
+pub mod email;
+pub mod ids;
+pub mod operation;
+pub mod path;
+pub mod payload;
+pub mod problem;
+pub mod role;
+pub mod schema;
+pub mod secret;
+pub mod timestamp;
+pub mod users;
+mod wire;
+
+pub use caller::{Caller, Subject};
+pub use email::Email;
+pub use ids::{SessionId, UserId};
+pub use problem::{Problem, ProblemKind, Violation};
+pub use role::Role;
+pub use secret::Secret;
+pub use timestamp::Timestamp;

@@ -1,0 +1,23 @@
+//! What the users service says and hears.
+
+pub mod client;
+mod described;
+pub mod internal;
+pub mod port;
+pub mod routes;
+pub mod types;
+
+pub use described::{Described, document, internal_document};
+pub use internal::{Credentials, Identity, InternalApi, InternalPort};
+pub use port::{Page, Tagged, UsersPort};
+pub use routes::{ListUsers, UsersApi, policies};
+pub use types::{Clearable, NewUser, User, UserPatch, UserUpdate};
+
+/// The name by which the service is bound, and the `aud` of its internal tokens.
+pub const SERVICE: &str = "users";
+
+/// On an answer of the users service to the gateway: all sessions and tokens of this user id ended. Never passed on.
+pub const SESSIONS_ENDED: &str = "platform-sessions-ended";
+
+/// On an answer of the users service to the gateway: access tokens of this user id ended (its roles changed). Never passed on.
+pub const TOKENS_ENDED: &str = "platform-tokens-ended";

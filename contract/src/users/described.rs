@@ -1,0 +1,80 @@
+//! The users service's documents, from the contract alone: no service is needed to write them.
+
+use serde_json::Value;
+
+use super::{
+    Credentials, Identity, InternalApi, InternalPort, ListUsers, NewUser, Page, Tagged, UserPatch,
+    UserUpdate, UsersApi, UsersPort, internal, policies,
+    port::{Conditions, Fetched},
+};
+use crate::{
+    Caller, Problem, UserId,
+    document::{self, DocumentError},
+};
+
+/// A port that nobody can make and so nobody can call: it stands where only the description of an API is wanted.
+pub enum Described {}
+
+impl UsersPort for Described {
+    async fn list_users(&self, _: &Caller, _: ListUsers) -> Result<Page, Problem> {
+        match *self {}
+    }
+
+    async fn create_user(&self, _: &Caller, _: NewUser) -> Result<Tagged, Problem> {
+        match *self {}
+    }
+
+    async fn get_user(&self, _: &Caller, _: UserId, _: Conditions) -> Result<Fetched, Problem> {
+        match *self {}
+    }
+
+    async fn update_user(
+        &self,
+        _: &Caller,
+        _: UserId,
+        _: UserUpdate,
+        _: Conditions,
+    ) -> Result<Tagged, Problem> {
+        match *self {}
+    }
+
+    async fn patch_user(
+        &self,
+        _: &Caller,
+        _: UserId,
+        _: UserPatch,
+        _: Conditions,
+    ) -> Result<Tagged, Problem> {
+        match *self {}
+    }
+
+    async fn delete_user(&self, _: &Caller, _: UserId, _: Conditions) -> Result<(), Problem> {
+        match *self {}
+    }
+}
+
+impl InternalPort for Described {
+    async fn verify_credentials(&self, _: &Caller, _: Credentials) -> Result<Identity, Problem> {
+        match *self {}
+    }
+
+    async fn identify_user(&self, _: &Caller, _: UserId) -> Result<Identity, Problem> {
+        match *self {}
+    }
+}
+
+/// The document of the public operations.
+///
+/// # Errors
+/// An operation without a policy.
+pub fn document() -> Result<Value, DocumentError> {
+    document::of::<UsersApi<Described>>(&policies())
+}
+
+/// The document of the internal operations.
+///
+/// # Errors
+/// An operation without a policy.
+pub fn internal_document() -> Result<Value, DocumentError> {
+    document::of::<InternalApi<Described>>(&internal::policies())
+}

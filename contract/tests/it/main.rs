@@ -1,0 +1,4 @@
+//! The contract's tests through its public face.
+
+mod checking;
+mod documents;
