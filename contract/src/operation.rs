@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use http::{HeaderMap, Method, StatusCode, header};
-use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use crate::{
@@ -153,7 +152,7 @@ impl Operation {
         self.request.is_some()
     }
 
-    /// Checks the parameters: `path` gives a path parameter's raw text by name.
+    /// Checks the parameters: `path` gives a path parameter's decoded text by name.
     ///
     /// # Errors
     /// 400 for a single-valued query key that is repeated, 422 for all values that don't fit.
@@ -167,7 +166,7 @@ impl Operation {
         for parameter in &self.parameters {
             let text = match parameter.place {
                 Place::Path => {
-                    path(&parameter.name).map(|raw| percent_decode_str(raw).decode_utf8_lossy().into_owned())
+                    path(&parameter.name).map(str::to_owned)
                 }
                 Place::Query => single_query_value(query, &parameter.name)?,
                 Place::Header => {

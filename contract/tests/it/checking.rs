@@ -102,10 +102,10 @@ fn a_body_may_be_left_out_where_the_contract_says_so() {
 fn an_id_is_an_integer_of_any_length() {
     let check =
         |id: &'static str| operation("get_user").check_parameters(move |_| Some(id), None, &HeaderMap::new());
-    for good in ["1", "0", "-1", "99999999999999999999", "%31"] {
+    for good in ["1", "0", "-1", "99999999999999999999"] {
         assert!(check(good).is_ok(), "{good}");
     }
-    for bad in ["abc", "1.0", "1e3", "+1", "true", "%20"] {
+    for bad in ["abc", "1.0", "1e3", "+1", "true", " ", "%31"] {
         let fault = check(bad).unwrap_err();
         assert_eq!(pointers(&fault), ["/user_id"], "{bad}");
     }

@@ -1,0 +1,52 @@
+//! Reads request and answer bodies whole, within a size and a time.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use contract::{Problem, ProblemKind};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use poem::{Body, Request};
+
+/// What a request body may take.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyLimit {
+    /// Bytes, whether the length is announced or chunked.
+    pub bytes: usize,
+    /// From the head to the last byte.
+    pub time: Duration,
+}
+
+impl Default for BodyLimit {
+    fn default() -> Self {
+        Self { bytes: 1024 * 1024, time: Duration::from_secs(30) }
+    }
+}
+
+/// Takes the whole body out of a request.
+///
+/// # Errors
+/// 413 over the size, 408 over the time, 400 for one that ends early.
+pub async fn read(request: &mut Request, limit: BodyLimit) -> Result<Bytes, Problem> {
+    let announced = request.headers().get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length > limit.bytes as u64) {
+        return Err(too_large(limit));
+    }
+    let body: http_body_util::combinators::BoxBody<Bytes, std::io::Error> = request.take_body().into();
+    match tokio::time::timeout(limit.time, Limited::new(body, limit.bytes).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
+        Ok(Err(error)) => {
+            Err(Problem::new(ProblemKind::MalformedRequest, "The body ended early").because(error))
+        }
+        Err(_) => Err(Problem::new(ProblemKind::RequestTimeout, "The body came too slowly")),
+    }
+}
+
+fn too_large(limit: BodyLimit) -> Problem {
+    Problem::new(ProblemKind::BodyTooLarge, format!("The body may have {} bytes at most", limit.bytes))
+}
+
+/// Puts bytes back as a request's body.
+pub fn put(request: &mut Request, bytes: Bytes) {
+    request.set_body(Body::from(bytes));
+}

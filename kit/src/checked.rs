@@ -1,0 +1,98 @@
+//! Checks every request to an API against its own document before the handler sees it.
+
+use std::{collections::HashMap, sync::Arc};
+
+use contract::operation::{Operation, content_type};
+use poem::{Endpoint, Request, Response, Result, endpoint::BoxEndpoint, http::Method};
+use poem_openapi::{
+    OpenApi,
+    registry::{MetaApi, Registry},
+};
+
+use crate::body::{self, BodyLimit};
+
+/// An API whose requests are checked: the same operations and the same document as `A`.
+pub struct Checked<A> {
+    inner: A,
+    operations: Arc<Vec<Operation>>,
+    limit: BodyLimit,
+}
+
+impl<A> Checked<A> {
+    /// `inner`, whose compiled operations are among `operations`.
+    pub fn new(inner: A, operations: Arc<Vec<Operation>>, limit: BodyLimit) -> Self {
+        Self { inner, operations, limit }
+    }
+}
+
+impl<A: OpenApi> OpenApi for Checked<A> {
+    fn meta() -> Vec<MetaApi> {
+        A::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        A::register(registry);
+    }
+
+    fn add_routes(self, routes: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {
+        let mut own = HashMap::new();
+        self.inner.add_routes(&mut own);
+        for (path, methods) in own {
+            let template = template(&path);
+            for (method, inner) in methods {
+                let operation = self
+                    .operations
+                    .iter()
+                    .find(|operation| operation.method == method && operation.path == template)
+                    .cloned()
+                    .map(Arc::new);
+                let checked = CheckedEndpoint { inner, operation, limit: self.limit };
+                routes.entry(path.clone()).or_default().insert(method, Box::new(poem::endpoint::ToDynEndpoint(checked)));
+            }
+        }
+    }
+}
+
+/// poem's `/users/:id` as the document has it: `/users/{id}`.
+#[must_use]
+pub fn template(path: &str) -> String {
+    let segments: Vec<String> = path
+        .split('/')
+        .map(|segment| match segment.strip_prefix(':') {
+            Some(name) => format!("{{{name}}}"),
+            None => segment.to_owned(),
+        })
+        .collect();
+    segments.join("/")
+}
+
+struct CheckedEndpoint {
+    inner: BoxEndpoint<'static>,
+    operation: Option<Arc<Operation>>,
+    limit: BodyLimit,
+}
+
+impl Endpoint for CheckedEndpoint {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        if let Some(operation) = &self.operation {
+            check(operation, &mut request, self.limit).await?;
+        }
+        self.inner.call(request).await
+    }
+}
+
+/// Checks parameters and body; the body, read once, is put back.
+///
+/// # Errors
+/// 400, 408, 413, 415 or 422.
+pub async fn check(operation: &Operation, request: &mut Request, limit: BodyLimit) -> Result<(), contract::Problem> {
+    operation.check_parameters(|name| request.raw_path_param(name), request.uri().query(), request.headers())?;
+    if operation.takes_body() {
+        let bytes = body::read(request, limit).await?;
+        operation.check_request_body(content_type(request.headers()), &bytes)?;
+        body::put(request, bytes);
+    }
+    Ok(())
+}

@@ -1,0 +1,248 @@
+//! The outermost layer of every listener: names the request, refuses what can't be read in one way only, and turns
+//! whatever goes wrong inside, panics included, into a problem answer and one line in the log.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+
+use contract::{Problem, ProblemKind, path};
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use poem::{Body, Endpoint, IntoResponse, Request, Response, Result};
+use poem_openapi::OperationId;
+
+use crate::{problem, request_id::{self, RequestId}, routes::Routes};
+
+/// Whose request ids are believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// The public door: every request gets a new id.
+    Nobody,
+    /// A service behind the gateway goes on with the gateway's.
+    Peer,
+}
+
+/// The outermost layer around `inner`.
+pub struct Edge<E> {
+    inner: E,
+    service: &'static str,
+    routes: Arc<Routes>,
+    trust: Trust,
+}
+
+impl<E> Edge<E> {
+    /// Around `inner`, whose paths and methods are `routes`; `service` names the listener in the log.
+    pub fn new(inner: E, service: &'static str, routes: Arc<Routes>, trust: Trust) -> Self {
+        Self { inner, service, routes, trust }
+    }
+}
+
+impl<E: Endpoint> Endpoint for Edge<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let request_id = match self.trust {
+            Trust::Nobody => RequestId::fresh(),
+            Trust::Peer => RequestId::sent_or_fresh(request.headers()),
+        };
+        let mut line = AccessLine::begin(self.service, &request, request_id.clone());
+        let instance = request.uri().path().to_owned();
+        let head = *request.method() == Method::HEAD;
+        let mut response = match self.admit(&mut request) {
+            Err(refused) => self.refuse(&refused, &instance, &request_id),
+            Ok(Some(response)) => response,
+            Ok(None) => {
+                request.extensions_mut().insert(request_id.clone());
+                self.answer(request, &instance, &request_id).await
+            }
+        };
+        response.headers_mut().insert(request_id::HEADER, request_id.header_value());
+        response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if head {
+            response = without_body(response);
+        }
+        line.finish(&response);
+        Ok(response)
+    }
+}
+
+impl<E: Endpoint> Edge<E> {
+    /// Refuses what must not go on; answers OPTIONS; makes HEAD a GET and drops one trailing slash.
+    fn admit(&self, request: &mut Request) -> Result<Option<Response>, Problem> {
+        check_framing(request)?;
+        let malformed = |fault: path::BadPath| Problem::new(ProblemKind::MalformedRequest, format!("The path {fault}"));
+        path::check(request.uri().path()).map_err(malformed)?;
+        if let Some(uri) = without_trailing_slash(request.uri()) {
+            *request.uri_mut() = uri;
+        }
+        if *request.method() == Method::OPTIONS {
+            return self.options(request.uri().path()).map(Some);
+        }
+        if *request.method() == Method::HEAD {
+            request.set_method(Method::GET);
+        }
+        Ok(None)
+    }
+
+    fn options(&self, path: &str) -> Result<Response, Problem> {
+        let allow = self.routes.allow(path).ok_or_else(|| Problem::new(ProblemKind::NotFound, "Not Found"))?;
+        Ok(Response::builder().status(http::StatusCode::NO_CONTENT).header(header::ALLOW, allow).finish())
+    }
+
+    async fn answer(&self, request: Request, instance: &str, request_id: &RequestId) -> Response {
+        let path = request.uri().path().to_owned();
+        let outcome = AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;
+        let fault = match outcome {
+            Ok(Ok(output)) => {
+                let response = output.into_response();
+                match problem::of_response(&response) {
+                    None => return response,
+                    Some(mut fault) => {
+                        // Headers that a layer inside has set for this answer go out with it.
+                        let operation = response.data::<OperationId>().copied();
+                        fault.headers.extend(kept(response.headers(), &fault));
+                        (fault, operation)
+                    }
+                }
+            }
+            Ok(Err(error)) => (problem::of_error(error), None),
+            Err(panic) => (Problem::internal(panic_text(panic.as_ref())), None),
+        };
+        let (mut fault, operation) = fault;
+        if fault.kind == ProblemKind::MethodNotAllowed
+            && let Some(allow) = self.routes.allow(&path).and_then(|allow| HeaderValue::try_from(allow).ok())
+        {
+            fault = fault.header(header::ALLOW, allow);
+        }
+        let mut response = self.refuse(&fault, instance, request_id);
+        if let Some(operation) = operation {
+            response.set_data(operation);
+        }
+        response
+    }
+
+    fn refuse(&self, fault: &Problem, instance: &str, request_id: &RequestId) -> Response {
+        if let Some(cause) = &fault.cause {
+            let status = fault.kind.status().as_u16();
+            if status >= 500 {
+                tracing::error!(service = self.service, request_id = request_id.as_str(), status, cause, "a request failed");
+            } else {
+                tracing::debug!(service = self.service, request_id = request_id.as_str(), status, cause, "a request was refused");
+            }
+        }
+        let mut response = problem::answer(fault, instance, request_id);
+        if fault.kind == ProblemKind::BodyTooLarge || fault.kind == ProblemKind::RequestTimeout {
+            // The rest of the body is not read.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+/// A length and chunks at once, or more than one host: two readers could frame or route it differently (RFC 9112 §6.3, §3.2).
+fn check_framing(request: &Request) -> Result<(), Problem> {
+    let headers = request.headers();
+    let malformed = |detail: &'static str| {
+        Err(Problem::new(ProblemKind::MalformedRequest, detail)
+            .header(header::CONNECTION, HeaderValue::from_static("close")))
+    };
+    if headers.contains_key(header::CONTENT_LENGTH) && headers.contains_key(header::TRANSFER_ENCODING) {
+        return malformed("Content-Length and Transfer-Encoding stand together");
+    }
+    if headers.get_all(header::CONTENT_LENGTH).iter().count() > 1 {
+        return malformed("Content-Length stands twice");
+    }
+    let hosts = headers.get_all(header::HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version() == http::Version::HTTP_11 && request.uri().authority().is_none()) {
+        return malformed("Exactly one Host is needed");
+    }
+    if request.version() == http::Version::HTTP_10 && headers.contains_key(header::TRANSFER_ENCODING) {
+        return malformed("HTTP/1.0 has no Transfer-Encoding");
+    }
+    Ok(())
+}
+
+fn without_trailing_slash(uri: &Uri) -> Option<Uri> {
+    let path = uri.path();
+    let shorter = path.strip_suffix('/').filter(|shorter| !shorter.is_empty())?;
+    let target = match uri.query() {
+        Some(query) => format!("{shorter}?{query}"),
+        None => shorter.to_owned(),
+    };
+    target.parse().ok()
+}
+
+/// Keeps what describes the answer and drops its body (RFC 9110 §9.3.2).
+fn without_body(mut response: Response) -> Response {
+    use hyper::body::Body as _;
+    let body: http_body_util::combinators::BoxBody<bytes::Bytes, std::io::Error> = response.take_body().into();
+    if let Some(length) = body.size_hint().exact()
+        && !response.headers().contains_key(header::CONTENT_LENGTH)
+        && response.status() != http::StatusCode::NO_CONTENT
+        && response.status() != http::StatusCode::NOT_MODIFIED
+    {
+        response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    }
+    response.set_body(Body::empty());
+    response
+}
+
+fn kept(headers: &HeaderMap, fault: &Problem) -> Vec<(http::HeaderName, HeaderValue)> {
+    headers
+        .iter()
+        .filter(|(name, _)| ![header::CONTENT_TYPE, header::CONTENT_LENGTH, header::ALLOW].contains(name))
+        .filter(|(name, _)| !fault.headers.iter().any(|(own, _)| own == *name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("panicked: {}", text.unwrap_or("(no text)"))
+}
+
+/// The one line in the log for a request, written also when the client goes away first (status 499).
+struct AccessLine {
+    service: &'static str,
+    request_id: RequestId,
+    method: Method,
+    peer: String,
+    started: Instant,
+    done: bool,
+}
+
+impl AccessLine {
+    fn begin(service: &'static str, request: &Request, request_id: RequestId) -> Self {
+        let peer = if tracing::enabled!(target: "access", tracing::Level::INFO) {
+            request.remote_addr().to_string()
+        } else {
+            String::new()
+        };
+        Self { service, request_id, method: request.method().clone(), peer, started: Instant::now(), done: false }
+    }
+
+    fn finish(&mut self, response: &Response) {
+        self.done = true;
+        let operation = response.data::<OperationId>().map_or("-", |operation| operation.0);
+        self.write(response.status().as_u16(), operation);
+    }
+
+    fn write(&self, status: u16, operation: &str) {
+        tracing::info!(
+            target: "access",
+            service = self.service,
+            request_id = self.request_id.as_str(),
+            method = self.method.as_str(),
+            operation,
+            status,
+            duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            peer = self.peer,
+        );
+    }
+}
+
+impl Drop for AccessLine {
+    fn drop(&mut self) {
+        if !self.done {
+            self.write(499, "-");
+        }
+    }
+}

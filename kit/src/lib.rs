@@ -1,0 +1,18 @@
+//! What every service stands on: configuration, listener, problem answers, internal tokens, database, telemetry.
+
+pub mod body;
+pub mod checked;
+pub mod clock;
+pub mod config;
+pub mod database;
+pub mod edge;
+pub mod health;
+pub mod internal_token;
+pub mod problem;
+pub mod request_id;
+pub mod routes;
+pub mod server;
+pub mod telemetry;
+pub mod token;
+#[cfg(feature = "testing")]
+pub mod testing;

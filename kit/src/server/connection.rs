@@ -1,0 +1,226 @@
+//! One client connection: limits the time a request head may take, and gives hyper's own refusals a problem body.
+
+use std::{
+    future::Future,
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use contract::{Problem, ProblemKind};
+use http::StatusCode;
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::{Instant, Sleep},
+};
+
+const IDLE: u8 = 0;
+const HEAD: u8 = 1;
+const REQUEST: u8 = 2;
+
+/// What a connection is doing: waiting, receiving a head, or busy with a request.
+#[derive(Debug, Default)]
+pub(super) struct Progress(AtomicU8);
+
+impl Progress {
+    /// A request's head is complete; busy until the guard is dropped.
+    pub(super) fn begin(self: &Arc<Self>) -> Busy {
+        self.0.store(REQUEST, Ordering::Relaxed);
+        Busy(Arc::clone(self))
+    }
+}
+
+/// Lives as long as a request and its answer.
+pub(super) struct Busy(Arc<Progress>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.0.store(IDLE, Ordering::Relaxed);
+    }
+}
+
+/// An answer's body that keeps its connection marked busy until it is sent.
+pub(super) struct Answer<B> {
+    body: B,
+    _busy: Busy,
+}
+
+impl<B> Answer<B> {
+    pub(super) fn new(body: B, busy: Busy) -> Self {
+        Self { body, _busy: busy }
+    }
+}
+
+impl<B: Body + Unpin> Body for Answer<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The socket under hyper.
+pub(super) struct Connection {
+    stream: TcpStream,
+    progress: Arc<Progress>,
+    head_time: Duration,
+    head_deadline: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+    refusal: Option<Refusal>,
+}
+
+/// A problem answer on its way out in the place of hyper's empty one.
+struct Refusal {
+    bytes: Vec<u8>,
+    written: usize,
+    replaced: usize,
+}
+
+impl Connection {
+    pub(super) fn new(stream: TcpStream, progress: Arc<Progress>, head_time: Duration) -> Self {
+        Self { stream, progress, head_time, head_deadline: None, timer: None, refusal: None }
+    }
+
+    /// Whether a head has been arriving for too long.
+    fn head_is_late(&mut self, context: &mut Context<'_>) -> bool {
+        if self.progress.0.load(Ordering::Relaxed) != HEAD {
+            self.head_deadline = None;
+            self.timer = None;
+            return false;
+        }
+        let Some(deadline) = self.head_deadline else { return false };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        timer.as_mut().poll(context).is_ready()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.head_is_late(context) {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the request head took too long")));
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        let started = buffer.filled().len() > before
+            && self.progress.0.compare_exchange(IDLE, HEAD, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if started {
+            self.head_deadline = Some(Instant::now() + self.head_time);
+            self.timer = None;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.refusal.is_none() {
+            match refused_status(bytes) {
+                None => return Pin::new(&mut self.stream).poll_write(context, bytes),
+                Some(status) => {
+                    self.refusal = Some(Refusal { bytes: refusal(status), written: 0, replaced: bytes.len() });
+                }
+            }
+        }
+        while let Some(refusal) = self.refusal.take() {
+            let this = &mut *self;
+            match Pin::new(&mut this.stream).poll_write(context, &refusal.bytes[refusal.written..]) {
+                Poll::Pending => {
+                    self.refusal = Some(refusal);
+                    return Poll::Pending;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => {
+                    let written = refusal.written + count;
+                    if written == refusal.bytes.len() {
+                        return Poll::Ready(Ok(refusal.replaced));
+                    }
+                    self.refusal = Some(Refusal { written, ..refusal });
+                }
+            }
+        }
+        Poll::Ready(Ok(0))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let first = buffers.iter().find(|buffer| !buffer.is_empty());
+        if self.refusal.is_some() || first.is_some_and(|first| refused_status(first).is_some()) {
+            let first = first.map_or(&[][..], |first| first);
+            return self.poll_write(context, first);
+        }
+        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+/// The status of an answer that hyper gives by itself to a head it can't read: it has no body, which ours never lack.
+fn refused_status(bytes: &[u8]) -> Option<StatusCode> {
+    let line = bytes.strip_prefix(b"HTTP/1.1 ").or_else(|| bytes.strip_prefix(b"HTTP/1.0 "))?;
+    if line.first() != Some(&b'4') || bytes.len() > 512 {
+        return None;
+    }
+    let status = StatusCode::from_bytes(line.get(..3)?).ok()?;
+    let text = std::str::from_utf8(bytes).ok()?;
+    text.contains("\r\ncontent-length: 0\r\n").then_some(status)
+}
+
+fn refusal(status: StatusCode) -> Vec<u8> {
+    let detail = match status.as_u16() {
+        414 => "The request line is too long",
+        431 => "The request's head is too large",
+        _ => "The request's head can't be read as HTTP/1.1",
+    };
+    let request_id = crate::request_id::RequestId::fresh();
+    tracing::info!(status = status.as_u16(), request_id = request_id.as_str(), "a request was refused by its head");
+    let problem = Problem::new(ProblemKind::of_status(status), detail);
+    let body = serde_json::to_string(&problem.body("", request_id.as_str())).unwrap_or_default();
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: {}\r\ncontent-length: {}\r\nx-request-id: {}\r\nconnection: close\r\n\r\n{body}",
+        contract::problem::PROBLEM_JSON,
+        body.len(),
+        request_id.as_str(),
+    )
+    .into_bytes()
+}

@@ -1,0 +1,170 @@
+//! Checks signed tokens (JWS, RFC 7515; JWT, RFC 7519), every check by name (RFC 8725).
+
+use std::collections::HashMap;
+
+use jsonwebtoken::{
+    Algorithm, DecodingKey, Validation,
+    errors::ErrorKind,
+    jwk::{Jwk, JwkSet},
+};
+use serde::de::DeserializeOwned;
+
+/// Clock skew allowed on `exp` and `nbf`, in seconds.
+pub const LEEWAY: u64 = 30;
+
+/// The longest token looked at, in bytes.
+const LONGEST: usize = 8 * 1024;
+
+/// What a token must say of itself to be taken.
+#[derive(Debug, Clone)]
+pub struct Expected {
+    /// The header's `typ`, such as `at+jwt`.
+    pub kind: &'static str,
+    /// The `iss` claim.
+    pub issuer: String,
+    /// One of the `aud` claim.
+    pub audience: String,
+}
+
+/// Public keys by `kid`, each with the one algorithm it is for.
+#[derive(Clone, Default)]
+pub struct KeySet(HashMap<String, (Algorithm, DecodingKey)>);
+
+/// Why a token is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenFault {
+    /// It is no signed token at all.
+    #[error("The token can't be read")]
+    Malformed,
+    /// No key has this `kid`.
+    #[error("The token is signed with a key that is not known")]
+    UnknownKey,
+    /// Another algorithm than its key's, or a header that asks for more than is understood.
+    #[error("The token's header is not taken")]
+    Header,
+    /// Another kind of token.
+    #[error("This kind of token is not taken here")]
+    Kind,
+    /// The signature is wrong.
+    #[error("The token's signature is wrong")]
+    Signature,
+    /// `exp` has passed.
+    #[error("The token has expired")]
+    Expired,
+    /// `nbf` has not come.
+    #[error("The token is not valid yet")]
+    NotYet,
+    /// `iss` is another's, or missing.
+    #[error("The token is from another issuer")]
+    Issuer,
+    /// `aud` is another's, or missing.
+    #[error("The token is for another audience")]
+    Audience,
+    /// A claim is missing or of the wrong type.
+    #[error("The token's claims do not fit")]
+    Claims,
+}
+
+impl KeySet {
+    /// The signing keys of a JWK set (RFC 7517 §5). Keys without `kid`, or for algorithms that are not asymmetric, are left out.
+    #[must_use]
+    pub fn of(set: &JwkSet) -> Self {
+        Self(set.keys.iter().filter_map(entry).collect())
+    }
+
+    /// Whether the set holds this key.
+    #[must_use]
+    pub fn knows(&self, kid: &str) -> bool {
+        self.0.contains_key(kid)
+    }
+
+    /// Checks a token and gives its claims.
+    ///
+    /// # Errors
+    /// The first check that fails.
+    pub fn verify<C: DeserializeOwned>(&self, token: &str, expected: &Expected) -> Result<C, TokenFault> {
+        if token.len() > LONGEST {
+            return Err(TokenFault::Malformed);
+        }
+        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenFault::Malformed)?;
+        let asks_for_more = header.crit.is_some()
+            || header.jku.is_some()
+            || header.jwk.is_some()
+            || header.x5u.is_some()
+            || header.x5c.is_some()
+            || header.enc.is_some()
+            || header.zip.is_some();
+        if asks_for_more {
+            return Err(TokenFault::Header);
+        }
+        let (algorithm, key) = header.kid.as_ref().and_then(|kid| self.0.get(kid)).ok_or(TokenFault::UnknownKey)?;
+        if header.alg != *algorithm {
+            return Err(TokenFault::Header);
+        }
+        if !header.typ.is_some_and(|kind| kind.eq_ignore_ascii_case(expected.kind)) {
+            return Err(TokenFault::Kind);
+        }
+        let checks = checks(*algorithm, expected);
+        jsonwebtoken::decode(token, key, &checks).map(|token| token.claims).map_err(|error| fault(error.kind()))
+    }
+}
+
+fn entry(jwk: &Jwk) -> Option<(String, (Algorithm, DecodingKey))> {
+    let kid = jwk.common.key_id.clone()?;
+    let algorithm = match jwk.common.key_algorithm?.to_string().as_str() {
+        "EdDSA" => Algorithm::EdDSA,
+        "ES256" => Algorithm::ES256,
+        _ => return None,
+    };
+    Some((kid, (algorithm, DecodingKey::from_jwk(jwk).ok()?)))
+}
+
+/// The crate's defaults are not enough: it takes a missing `aud` or `iss`, does not look at `nbf`, and allows 60 seconds.
+fn checks(algorithm: Algorithm, expected: &Expected) -> Validation {
+    let mut checks = Validation::new(algorithm);
+    checks.leeway = LEEWAY;
+    checks.validate_exp = true;
+    checks.validate_nbf = true;
+    checks.validate_aud = true;
+    checks.set_issuer(&[&expected.issuer]);
+    checks.set_audience(&[&expected.audience]);
+    checks.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
+    checks
+}
+
+fn fault(kind: &ErrorKind) -> TokenFault {
+    match kind {
+        ErrorKind::InvalidSignature | ErrorKind::Provider(_) => TokenFault::Signature,
+        ErrorKind::ExpiredSignature => TokenFault::Expired,
+        ErrorKind::ImmatureSignature => TokenFault::NotYet,
+        ErrorKind::InvalidIssuer => TokenFault::Issuer,
+        ErrorKind::InvalidAudience => TokenFault::Audience,
+        ErrorKind::MissingRequiredClaim(claim) if claim == "aud" => TokenFault::Audience,
+        ErrorKind::MissingRequiredClaim(claim) if claim == "iss" => TokenFault::Issuer,
+        ErrorKind::MissingRequiredClaim(_) | ErrorKind::InvalidClaimFormat(_) | ErrorKind::Json(_) => TokenFault::Claims,
+        _ => TokenFault::Malformed,
+    }
+}
+
+/// The bearer token of an `Authorization` header (RFC 6750 §2.1; the scheme in any case, RFC 9110 §11.1).
+///
+/// # Errors
+/// 400 where the header stands twice, 401 where it holds `Bearer` and no single token.
+pub fn bearer(headers: &http::HeaderMap) -> Result<Option<&str>, contract::Problem> {
+    use contract::{Problem, ProblemKind};
+    let mut values = headers.get_all(http::header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Problem::new(ProblemKind::MalformedRequest, "Authorization stands twice"));
+    }
+    let text = value.to_str().map_err(|_| Problem::invalid_token("The token can't be read"))?;
+    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Ok(None);
+    }
+    let token = token.trim();
+    if token.is_empty() || token.contains(' ') {
+        return Err(Problem::invalid_token("The token can't be read"));
+    }
+    Ok(Some(token))
+}
