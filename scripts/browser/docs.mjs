@@ -1,0 +1,91 @@
+// Drives /docs and /redoc in a real headless Chromium that has no way out of this machine: signs in by "Authorize",
+// tries "list users", and fails on any request to another host, script error or refusal by the content security policy.
+import { createRequire } from "node:module";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const require = createRequire(join(process.cwd(), "target/tools/node/"));
+const { chromium } = require("playwright-core");
+const base = process.env.PLATFORM_URL;
+const profile = mkdtempSync(join(tmpdir(), "platform-browser-"));
+
+const browser = await chromium.launchPersistentContext(profile, {
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  headless: true,
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+  ],
+});
+
+const faults = [];
+function watch(page, name) {
+  page.on("pageerror", (error) => faults.push(`${name}: ${error}`));
+  page.on("console", (message) => message.type() === "error" && faults.push(`${name}: ${message.text()}`));
+  page.on("request", (request) => {
+    const url = new URL(request.url());
+    if (["http:", "https:"].includes(url.protocol) && url.origin !== base) faults.push(`${name} asks for ${request.url()}`);
+  });
+}
+function check(condition, message) {
+  if (!condition) throw new Error(message);
+  console.log(`ok    ${message}`);
+}
+
+let failed = false;
+let page;
+try {
+  page = await browser.newPage();
+  page.setDefaultTimeout(20_000);
+  watch(page, "/docs");
+  await page.goto(`${base}/docs`);
+  await page.locator(".opblock").first().waitFor();
+  const served = await (await fetch(`${base}/api_v1/openapi.json`)).json();
+  const declared = Object.values(served.paths).flatMap((path) =>
+    Object.keys(path).filter((method) => ["get", "put", "post", "patch", "delete", "head", "options"].includes(method)),
+  ).length;
+  const shown = await page.locator(".opblock").count();
+  check(shown === declared, `/docs shows all ${declared} operations (${shown})`);
+
+  await page.locator(".btn.authorize").first().click();
+  await page.locator(".auth-container input").first().fill(process.env.ADMIN_TOKEN);
+  await page.locator(".auth-btn-wrapper button.authorize").first().click();
+  await page.locator(".btn-done").first().click();
+
+  const list = page.locator(".opblock", { has: page.locator('[data-path="/api_v1/users"]') }).filter({ hasText: "GET" }).first();
+  await list.locator(".opblock-summary").click();
+  await list.locator(".try-out__btn").click();
+  const answered = page.waitForResponse((answer) => answer.url().startsWith(`${base}/api_v1/users`));
+  await list.locator(".execute").click();
+  const answer = await answered;
+  check(answer.status() === 200, `"Try it out" of list users answers 200 (${answer.status()})`);
+  const text = await list.locator(".responses-table.live-responses-table .highlight-code, .live-responses-table pre").first().innerText();
+  check(text.includes(process.env.ADMIN_EMAIL), "the answer shown holds the administrator");
+  if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, "docs.png") });
+  await page.close();
+
+  page = await browser.newPage();
+  page.setDefaultTimeout(20_000);
+  watch(page, "/redoc");
+  await page.goto(`${base}/redoc`);
+  await page.locator("h1").first().waitFor();
+  await page.locator('[data-item-id^="tag/"], [data-section-id^="tag/"]').first().waitFor();
+  check((await page.locator("body").innerText()).includes("List users"), "/redoc shows the operations");
+  if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, "redoc.png") });
+} catch (error) {
+  failed = true;
+  console.error(`FAILED ${error}`);
+  if (process.env.SCREENSHOTS) await page?.screenshot({ path: join(process.env.SCREENSHOTS, "failure.png") });
+} finally {
+  await browser.close();
+  rmSync(profile, { recursive: true, force: true });
+}
+for (const fault of faults) console.error(`FAILED ${fault}`);
+process.exit(failed || faults.length ? 1 : 0);
