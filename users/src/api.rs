@@ -1,0 +1,262 @@
+//! Between the wire and the domain: takes requests apart, puts answers together, and decides nothing.
+
+mod conditions;
+mod problem;
+
+use std::sync::Arc;
+
+use contract::{
+    Caller, Email, Problem, ProblemKind, Role, UserId,
+    users::{
+        Clearable, Credentials, Identity, InternalPort, ListUsers, NewUser, Page, Tagged, User as WireUser,
+        UserPatch, UserUpdate, UsersPort,
+        port::{Conditions, Fetched},
+        types::Nullable,
+    },
+};
+use kit::internal_token::is_gateway;
+
+use crate::{
+    domain::{
+        Actor, Changed, Changes, Edit, Fault, Filters, Listing, NewAccount, User, Users, UsersError,
+        cursor::Cursor, listing::Order, user::with_user_role,
+    },
+    store::SqlStore,
+};
+
+/// Rows a page, unless the client says otherwise.
+const PAGE: u32 = 100;
+const LONGEST_PAGE: u32 = 1000;
+
+/// The service's operations.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    users: Arc<Users<SqlStore>>,
+}
+
+impl Api {
+    pub(crate) fn new(users: Arc<Users<SqlStore>>) -> Self {
+        Self { users }
+    }
+
+    async fn change(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        changes: Changes,
+        conditions: &Conditions,
+    ) -> Result<Tagged, Problem> {
+        let precondition = conditions::of_change(conditions);
+        let outcome =
+            self.users.update(Actor::of(caller), id, changes, precondition).await.map_err(problem::of)?;
+        Ok(tagged(outcome))
+    }
+}
+
+impl UsersPort for Api {
+    async fn list_users(&self, caller: &Caller, query: ListUsers) -> Result<Page, Problem> {
+        let listing = listing(&query).map_err(problem::of_query)?;
+        let page = self.users.list(Actor::of(caller), listing).await.map_err(problem::of_query)?;
+        Ok(Page { users: page.users.into_iter().map(wire).collect(), total: page.total, next: page.next })
+    }
+
+    async fn create_user(&self, caller: &Caller, user: NewUser) -> Result<Tagged, Problem> {
+        let account = NewAccount {
+            email: user.email,
+            password: user.password,
+            changes: Changes {
+                first_name: named(user.first_name),
+                last_name: named(user.last_name),
+                is_active: set(user.is_active),
+                roles: set(user.roles).map(with_user_role),
+                id: set(user.id),
+                ..Changes::default()
+            },
+        };
+        let user = self.users.create(Actor::of(caller), account).await.map_err(problem::of)?;
+        Ok(tagged(Changed { user, sessions_ended: false, tokens_ended: false }))
+    }
+
+    async fn get_user(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        conditions: Conditions,
+    ) -> Result<Fetched, Problem> {
+        let user = self.users.get(Actor::of(caller), id).await.map_err(problem::of)?;
+        if conditions::is_current(&conditions, &user) {
+            return Ok(Fetched::NotModified(conditions::etag(&user)));
+        }
+        Ok(Fetched::Found(tagged(Changed { user, sessions_ended: false, tokens_ended: false })))
+    }
+
+    async fn update_user(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        update: UserUpdate,
+        conditions: Conditions,
+    ) -> Result<Tagged, Problem> {
+        // PUT as the old clients know it: what is left out or null stays.
+        let changes = Changes {
+            email: set(update.email),
+            first_name: named(update.first_name),
+            last_name: named(update.last_name),
+            is_active: set(update.is_active),
+            roles: set(update.roles).map(with_user_role),
+            password: set(update.password),
+            current_password: set(update.current_password),
+            id: set(update.id),
+        };
+        self.change(caller, id, changes, &conditions).await
+    }
+
+    async fn patch_user(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        patch: UserPatch,
+        conditions: Conditions,
+    ) -> Result<Tagged, Problem> {
+        let mut faults = Vec::new();
+        let changes = Changes {
+            email: kept(patch.email, "email", &mut faults),
+            first_name: cleared(patch.first_name),
+            last_name: cleared(patch.last_name),
+            is_active: kept(patch.is_active, "is_active", &mut faults),
+            roles: kept(patch.roles, "roles", &mut faults).map(with_user_role),
+            password: kept(patch.password, "password", &mut faults),
+            current_password: set(patch.current_password),
+            id: kept(patch.id, "id", &mut faults),
+        };
+        if !faults.is_empty() {
+            return Err(problem::of(UsersError::Invalid(faults)));
+        }
+        self.change(caller, id, changes, &conditions).await
+    }
+
+    async fn delete_user(&self, caller: &Caller, id: UserId, conditions: Conditions) -> Result<(), Problem> {
+        let precondition = conditions::of_change(&conditions);
+        self.users.delete(Actor::of(caller), id, precondition).await.map_err(problem::of)
+    }
+}
+
+impl InternalPort for Api {
+    async fn verify_credentials(
+        &self,
+        caller: &Caller,
+        credentials: Credentials,
+    ) -> Result<Identity, Problem> {
+        gateway_alone(caller)?;
+        let user =
+            self.users.authenticate(&credentials.email, &credentials.password).await.map_err(problem::of)?;
+        Ok(identity(user))
+    }
+
+    async fn identify_user(&self, caller: &Caller, id: UserId) -> Result<Identity, Problem> {
+        gateway_alone(caller)?;
+        self.users.identify(id).await.map(identity).map_err(problem::of)
+    }
+}
+
+fn gateway_alone(caller: &Caller) -> Result<(), Problem> {
+    if is_gateway(caller) {
+        return Ok(());
+    }
+    Err(Problem::new(ProblemKind::Forbidden, "This is for the gateway"))
+}
+
+fn identity(user: User) -> Identity {
+    Identity { epoch: user.epoch, user: wire(user) }
+}
+
+fn tagged(changed: Changed) -> Tagged {
+    Tagged {
+        etag: conditions::etag(&changed.user),
+        sessions_ended: changed.sessions_ended,
+        tokens_ended: changed.tokens_ended,
+        user: wire(changed.user),
+    }
+}
+
+fn wire(user: User) -> WireUser {
+    WireUser {
+        id: user.id,
+        email: user.email,
+        is_active: user.is_active,
+        first_name: Nullable(user.first_name),
+        last_name: Nullable(user.last_name),
+        roles: user.roles.into_iter().collect(),
+        created_at: user.created_at,
+        updated_at: user.updated_at,
+    }
+}
+
+/// A value, where there is one: null is as good as left out.
+fn set<T>(field: Clearable<T>) -> Option<T> {
+    match field {
+        Clearable::Set(value) => Some(value),
+        Clearable::Absent | Clearable::Clear => None,
+    }
+}
+
+/// A field that null clears.
+fn cleared<T>(field: Clearable<T>) -> Edit<T> {
+    match field {
+        Clearable::Absent => Edit::Keep,
+        Clearable::Clear => Edit::Clear,
+        Clearable::Set(value) => Edit::Set(value),
+    }
+}
+
+/// A field that null leaves as it is.
+fn named<T>(field: Clearable<T>) -> Edit<T> {
+    set(field).map_or(Edit::Keep, Edit::Set)
+}
+
+/// A field that can't be cleared.
+fn kept<T>(field: Clearable<T>, name: &'static str, faults: &mut Vec<Fault>) -> Option<T> {
+    if matches!(field, Clearable::Clear) {
+        faults.push(Fault::new(name, "can't be cleared"));
+    }
+    set(field)
+}
+
+fn listing(query: &ListUsers) -> Result<Listing, UsersError> {
+    let mut faults = Vec::new();
+    let text = query.q.as_deref().map(str::trim).filter(|text| !text.is_empty());
+    if text.is_some_and(|text| text.contains('\0')) {
+        faults.push(Fault::new("q", "holds a NUL character"));
+    }
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=LONGEST_PAGE).contains(&limit) {
+        faults.push(Fault::new("limit", format!("must be 1 to {LONGEST_PAGE}")));
+    }
+    let email = query.email.as_deref().and_then(|email| match email.parse::<Email>() {
+        Ok(email) => Some(email),
+        Err(error) => {
+            faults.push(Fault::new("email", error.to_string()));
+            None
+        }
+    });
+    let role = query.role.as_deref().and_then(|role| match role.parse::<Role>() {
+        Ok(role) => Some(role),
+        Err(error) => {
+            faults.push(Fault::new("role", error.to_string()));
+            None
+        }
+    });
+    if !faults.is_empty() {
+        return Err(UsersError::Invalid(faults));
+    }
+    let filters = Filters {
+        email,
+        text: text.map(ToOwned::to_owned),
+        is_active: query.is_active,
+        role,
+        created_after: query.created_after,
+    };
+    let order = query.sort.as_deref().map_or_else(|| Ok(Order::default()), Order::parse)?;
+    let after = query.after.as_deref().map(|text| Cursor::decode(text, &filters, &order)).transpose()?;
+    Ok(Listing { filters, order, after, skip: query.skip.unwrap_or(0), limit })
+}

@@ -1,0 +1,22 @@
+//! The rules about users. Knows neither HTTP nor SQL: `api` speaks to it, `store` serves it.
+
+pub mod access;
+pub mod change;
+pub mod cursor;
+pub mod error;
+pub mod listing;
+pub mod password;
+pub mod store;
+pub mod user;
+pub mod users;
+
+pub use self::{
+    access::{Actor, Rules, Visibility},
+    change::{Changes, Edit, NewAccount, Precondition},
+    error::{Fault, UsersError},
+    listing::{Filters, Listed, Listing},
+    password::Passwords,
+    store::{Decision, Standing, UserStore},
+    user::User,
+    users::{Changed, Page, Users},
+};

@@ -1,0 +1,64 @@
+//! A user, and what follows from its state alone.
+
+use std::collections::BTreeSet;
+
+use contract::{Email, Role, Timestamp, UserId};
+
+use super::password::PasswordHash;
+
+/// A user as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Given out once, never reused.
+    pub id: UserId,
+    /// The address, unique by its canonical form.
+    pub email: Email,
+    /// Whether the user may sign in.
+    pub is_active: bool,
+    /// The given name.
+    pub first_name: Option<String>,
+    /// The family name.
+    pub last_name: Option<String>,
+    /// What the user may do; always holds `user`.
+    pub roles: BTreeSet<Role>,
+    /// The password's hash.
+    pub password_hash: PasswordHash,
+    /// Grows with every change that ends the user's sessions.
+    pub epoch: i64,
+    /// Grows with every change.
+    pub version: i64,
+    /// When the user was created.
+    pub created_at: Timestamp,
+    /// When the user was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl User {
+    /// Whether the user administers others.
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        self.roles.contains(&Role::ADMIN)
+    }
+
+    /// Whether the user counts for the rule of the last active admin.
+    #[must_use]
+    pub fn is_active_admin(&self) -> bool {
+        self.is_active && self.is_admin()
+    }
+
+    /// Names this version of this user, and no other of any user: the entity tag without its quotes.
+    ///
+    /// The id is part of it because `/me` is another user for another caller: a tag of one must never fit the other.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        format!("{}.{}", self.id, self.version)
+    }
+}
+
+/// The roles asked for, with the one that everybody has.
+#[must_use]
+pub fn with_user_role(roles: impl IntoIterator<Item = Role>) -> BTreeSet<Role> {
+    let mut roles: BTreeSet<Role> = roles.into_iter().collect();
+    roles.insert(Role::USER);
+    roles
+}

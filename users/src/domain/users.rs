@@ -1,0 +1,276 @@
+//! The operations on users: who may, what must hold, what comes of it.
+
+use contract::{Email, Secret, Timestamp, UserId};
+
+use super::{
+    access::{Actor, Rules, refuse_fields},
+    change::{Changes, NewAccount, Precondition},
+    cursor::Cursor,
+    error::UsersError,
+    listing::Listing,
+    password::{Owner, PasswordHash, Passwords, Verdict},
+    store::{Decision, Standing, UserStore},
+    user::{User, with_user_role},
+};
+
+/// A user after an operation, and what ended with it.
+#[derive(Debug, Clone)]
+pub struct Changed {
+    /// The user as it is now.
+    pub user: User,
+    /// Every session of the user is void.
+    pub sessions_ended: bool,
+    /// Access tokens of the user carry roles that it no longer has, or lack some it has.
+    pub tokens_ended: bool,
+}
+
+/// A page of users.
+#[derive(Debug)]
+pub struct Page {
+    /// The users.
+    pub users: Vec<User>,
+    /// How many the filters let through in all.
+    pub total: u64,
+    /// The cursor of the page after.
+    pub next: Option<String>,
+}
+
+/// The operations on users.
+#[derive(Debug, Clone)]
+pub struct Users<S> {
+    store: S,
+    passwords: Passwords,
+    rules: Rules,
+    now: fn() -> Timestamp,
+}
+
+impl<S: UserStore> Users<S> {
+    /// Over a store, with these rules and this clock.
+    #[must_use]
+    pub fn new(store: S, passwords: Passwords, rules: Rules, now: fn() -> Timestamp) -> Self {
+        Self { store, passwords, rules, now }
+    }
+
+    /// One page of users.
+    ///
+    /// # Errors
+    /// Not for this actor; the store.
+    pub async fn list(&self, actor: Actor, listing: Listing) -> Result<Page, UsersError> {
+        self.rules.may_list(actor)?;
+        let listed = self.store.list(&listing).await?;
+        let next = listed.users.last().filter(|_| listed.more).map(|last| {
+            Cursor::after(last, &listing.order, listed.total).encode(&listing.filters, &listing.order)
+        });
+        Ok(Page { users: listed.users, total: listed.total, next })
+    }
+
+    /// One user.
+    ///
+    /// # Errors
+    /// Not for this actor; no such user; the store.
+    pub async fn get(&self, actor: Actor, id: UserId) -> Result<User, UsersError> {
+        self.rules.may_read(actor, id)?;
+        let own = actor.user() == Some(id);
+        match self.store.find(id).await? {
+            Some(user) if own && !user.is_active => Err(UsersError::CallerGone),
+            Some(user) => Ok(user),
+            None if own => Err(UsersError::CallerGone),
+            None => Err(UsersError::NotFound),
+        }
+    }
+
+    /// Creates a user.
+    ///
+    /// # Errors
+    /// Not for this actor; values that do not fit; the address is taken; the store.
+    pub async fn create(&self, actor: Actor, account: NewAccount) -> Result<User, UsersError> {
+        self.rules.may_create(actor)?;
+        let NewAccount { email, password, changes } = account;
+        refuse_fields(actor, &changes, None)?;
+        changes.check_names()?;
+        let first_name = changes.first_name.over(None);
+        let last_name = changes.last_name.over(None);
+        let names = [&first_name, &last_name].into_iter().flatten().cloned().collect();
+        let password_hash = self.passwords.hash(&password, Owner { email: email.clone(), names }).await?;
+        let now = (self.now)();
+        let user = User {
+            id: UserId(0),
+            email,
+            is_active: changes.is_active.unwrap_or(true),
+            first_name,
+            last_name,
+            roles: with_user_role(changes.roles.unwrap_or_default()),
+            password_hash,
+            epoch: 1,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        self.store.insert(user).await
+    }
+
+    /// Changes a user.
+    ///
+    /// # Errors
+    /// Not for this actor, this field or this password; no such user; another version; values that do not fit; the address
+    /// is taken; the last admin; the store.
+    pub async fn update(
+        &self,
+        actor: Actor,
+        id: UserId,
+        changes: Changes,
+        precondition: Precondition,
+    ) -> Result<Changed, UsersError> {
+        self.rules.may_change(actor, id)?;
+        changes.check_names()?;
+        let hashed = match &changes.password {
+            Some(password) => Some(self.new_hash(actor, id, &changes, &precondition, password).await?),
+            None => None,
+        };
+        let now = (self.now)();
+        let decide = |user: &User, standing: Option<Standing>| {
+            check_standing(actor, user, standing)?;
+            precondition.check(user)?;
+            refuse_fields(actor, &changes, Some(user))?;
+            // The password that was checked must still be the one that is changed.
+            if hashed
+                .as_ref()
+                .is_some_and(|(_, checked)| checked.as_ref().is_some_and(|old| *old != user.password_hash))
+            {
+                return Err(UsersError::Stale);
+            }
+            let new = hashed.as_ref().map(|(new, _)| new.clone());
+            Ok(changes
+                .apply(user, new, now)
+                .map_or(Decision::Keep, |after| Decision::Replace(Box::new(after))))
+        };
+        let outcome = self.store.change(id, other(actor, id), decide).await;
+        let (before, decision) = outcome.map_err(|error| gone(actor, id, error))?;
+        let Decision::Replace(after) = decision else {
+            return Ok(Changed { user: before, sessions_ended: false, tokens_ended: false });
+        };
+        Ok(Changed {
+            sessions_ended: after.epoch != before.epoch,
+            tokens_ended: after.roles != before.roles,
+            user: *after,
+        })
+    }
+
+    /// The hash of the new password, and the old hash where the current password had to be checked against it. Before any
+    /// transaction: a hash takes longer than a write lock should be held.
+    async fn new_hash(
+        &self,
+        actor: Actor,
+        id: UserId,
+        changes: &Changes,
+        precondition: &Precondition,
+        password: &Secret,
+    ) -> Result<(PasswordHash, Option<PasswordHash>), UsersError> {
+        let own = actor.user() == Some(id);
+        let missing = if own { UsersError::CallerGone } else { UsersError::NotFound };
+        let user = self.store.find(id).await?.ok_or(missing)?;
+        precondition.check(&user)?;
+        refuse_fields(actor, changes, Some(&user))?;
+        let checked = match &changes.current_password {
+            None if self.rules.needs_current_password(actor, id) => {
+                return Err(UsersError::CurrentPassword("current_password is needed to change the password"));
+            }
+            Some(current) if own => match self.passwords.verify(current, Some(&user.password_hash)).await? {
+                Verdict::Wrong => return Err(UsersError::CurrentPassword("current_password is not right")),
+                Verdict::Right | Verdict::RightAndRehashed(_) => Some(user.password_hash.clone()),
+            },
+            _ => None,
+        };
+        let email = changes.email.clone().unwrap_or_else(|| user.email.clone());
+        let names = [
+            changes.first_name.over(user.first_name.as_ref()),
+            changes.last_name.over(user.last_name.as_ref()),
+        ];
+        let owner = Owner { email, names: names.into_iter().flatten().collect() };
+        Ok((self.passwords.hash(password, owner).await?, checked))
+    }
+
+    /// Deletes a user.
+    ///
+    /// # Errors
+    /// Not for this actor; no such user; another version; the last admin; the store.
+    pub async fn delete(
+        &self,
+        actor: Actor,
+        id: UserId,
+        precondition: Precondition,
+    ) -> Result<(), UsersError> {
+        self.rules.may_change(actor, id)?;
+        let decide = |user: &User, standing: Option<Standing>| {
+            check_standing(actor, user, standing)?;
+            precondition.check(user)?;
+            Ok(Decision::Delete)
+        };
+        self.store.change(id, other(actor, id), decide).await.map_err(|error| gone(actor, id, error))?;
+        Ok(())
+    }
+
+    /// Whose address and password these are.
+    ///
+    /// # Errors
+    /// [`UsersError::IncorrectCredentials`], after the same time for an unknown address as for a wrong password;
+    /// [`UsersError::Inactive`] where the password is right; the store.
+    pub async fn authenticate(&self, email: &str, password: &Secret) -> Result<User, UsersError> {
+        let found = match email.parse::<Email>() {
+            Ok(email) => self.store.find_by_email(&email).await?,
+            Err(_) => None,
+        };
+        let hash = found.as_ref().map(|user| &user.password_hash);
+        let verdict = self.passwords.verify(password, hash).await?;
+        let Some(user) = found else { return Err(UsersError::IncorrectCredentials) };
+        match verdict {
+            Verdict::Wrong => return Err(UsersError::IncorrectCredentials),
+            _ if !user.is_active => return Err(UsersError::Inactive),
+            Verdict::Right => {}
+            Verdict::RightAndRehashed(new) => {
+                // The sign-in is good either way; the next one tries again.
+                if let Err(error) = self.store.rehash(user.id, &user.password_hash, &new).await {
+                    tracing::warn!(user = user.id.0, %error, "a password could not be hashed anew");
+                }
+            }
+        }
+        Ok(user)
+    }
+
+    /// How a user stands now, for the gateway.
+    ///
+    /// # Errors
+    /// No such user; the store.
+    pub async fn identify(&self, id: UserId) -> Result<User, UsersError> {
+        self.store.find(id).await?.ok_or(UsersError::NotFound)
+    }
+}
+
+/// The acting user, where it is not the one that is changed.
+fn other(actor: Actor, id: UserId) -> Option<UserId> {
+    actor.user().filter(|actor| *actor != id)
+}
+
+/// A user that is not there any more and is the caller itself: the token is void, not the request.
+fn gone(actor: Actor, id: UserId, error: UsersError) -> UsersError {
+    match error {
+        UsersError::NotFound if actor.user() == Some(id) => UsersError::CallerGone,
+        other => other,
+    }
+}
+
+/// Refuses an actor whose token outlived its account or its role: what the token says was true when it was made.
+fn check_standing(actor: Actor, user: &User, standing: Option<Standing>) -> Result<(), UsersError> {
+    let standing = match actor.user() {
+        None => return Ok(()),
+        Some(id) if id == user.id => Standing { is_active: user.is_active, is_admin: user.is_admin() },
+        Some(_) => standing.unwrap_or(Standing { is_active: false, is_admin: false }),
+    };
+    if !standing.is_active {
+        return Err(UsersError::CallerGone);
+    }
+    if actor.is_admin() && !standing.is_admin {
+        return Err(UsersError::NeedsAdmin);
+    }
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! The users service: accounts, passwords, and who may see and change them.
+//!
+//! `api` (wire) → `domain` (rules) ← `store` (tables). [`bind`] puts them together behind a listener.
+
+mod api;
+mod config;
+pub mod domain;
+mod service;
+mod store;
+
+pub use self::{
+    config::Config,
+    domain::{
+        Visibility,
+        password::{Argon2Cost, CostError, Policy as PasswordPolicy},
+    },
+    service::{ServeError, Service, StartError, bind},
+    store::{SCHEMA, SqlStore},
+};

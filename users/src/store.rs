@@ -1,0 +1,200 @@
+//! Users in a database, SQLite or PostgreSQL. The only place that knows tables, and the only one that reads its errors.
+
+mod entity;
+mod list;
+mod row;
+
+use contract::{Email, UserId};
+use kit::database::{Database, DatabaseError, Schema, is_duplicate};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    PaginatorTrait, QueryFilter, QuerySelect,
+};
+
+use self::{
+    entity::{role, user},
+    row::{Row, search_text},
+};
+use crate::domain::{
+    Decision, Listed, Listing, Standing, User, UserStore, UsersError, password::PasswordHash,
+};
+
+/// The schema this service was built for. A test holds it against the migrations.
+pub const SCHEMA: Schema =
+    Schema { service: "users", table: "users_migrations", migrations: &["m20261125_000001_users"] };
+
+/// Changes that can take away the last active admin queue behind this advisory lock on PostgreSQL ("admins" in ASCII).
+const ADMINS_LOCK: i64 = 0x6164_6d69_6e73;
+
+/// Keeps users in a database.
+#[derive(Debug, Clone)]
+pub struct SqlStore {
+    database: Database,
+}
+
+impl SqlStore {
+    /// Over an open database whose schema is [`SCHEMA`].
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+}
+
+impl UserStore for SqlStore {
+    async fn find(&self, id: UserId) -> Result<Option<User>, UsersError> {
+        find(self.database.reader(), id).await
+    }
+
+    async fn find_by_email(&self, email: &Email) -> Result<Option<User>, UsersError> {
+        let query = row::select().filter(user::Column::EmailCanonical.eq(email.canonical()));
+        let row = query.into_model::<Row>().one(self.database.reader()).await.map_err(failed)?;
+        row.map(User::try_from).transpose()
+    }
+
+    async fn list(&self, listing: &Listing) -> Result<Listed, UsersError> {
+        list::list(self.database.reader(), listing).await
+    }
+
+    async fn insert(&self, mut user: User) -> Result<User, UsersError> {
+        let transaction = self.database.begin_write().await.map_err(unavailable)?;
+        let mut new = row::columns(&user);
+        new.created_at = Set(user.created_at.microseconds());
+        let inserted = user::Entity::insert(new).exec(&transaction).await.map_err(failed)?;
+        user.id = UserId(inserted.last_insert_id);
+        insert_roles(&transaction, &user).await?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(user)
+    }
+
+    async fn change<F>(
+        &self,
+        id: UserId,
+        actor: Option<UserId>,
+        decide: F,
+    ) -> Result<(User, Decision), UsersError>
+    where
+        F: FnOnce(&User, Option<Standing>) -> Result<Decision, UsersError> + Send,
+    {
+        let transaction = self.database.begin_write().await.map_err(unavailable)?;
+        lock(&transaction, id).await?;
+        let before = find(&transaction, id).await?;
+        let standing = match actor {
+            Some(actor) => find(&transaction, actor)
+                .await?
+                .map(|user| Standing { is_active: user.is_active, is_admin: user.is_admin() }),
+            None => None,
+        };
+        let before = before.ok_or(UsersError::NotFound)?;
+        let decision = decide(&before, standing)?;
+        let after = match &decision {
+            Decision::Keep => return Ok((before, decision)),
+            Decision::Replace(after) => Some(&**after),
+            Decision::Delete => None,
+        };
+        if before.is_active_admin() && !after.is_some_and(User::is_active_admin) {
+            another_active_admin(&transaction, id).await?;
+        }
+        match after {
+            Some(after) => replace(&transaction, &before, after).await?,
+            None => {
+                user::Entity::delete_by_id(id.0).exec(&transaction).await.map_err(failed)?;
+            }
+        }
+        transaction.commit().await.map_err(failed)?;
+        Ok((before, decision))
+    }
+
+    async fn rehash(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<(), UsersError> {
+        let transaction = self.database.begin_write().await.map_err(unavailable)?;
+        user::Entity::update_many()
+            .set(user::ActiveModel { password_hash: Set(new.expose().to_owned()), ..Default::default() })
+            .filter(user::Column::Id.eq(id.0))
+            .filter(user::Column::PasswordHash.eq(old.expose()))
+            .exec(&transaction)
+            .await
+            .map_err(failed)?;
+        transaction.commit().await.map_err(failed)
+    }
+}
+
+async fn find(connection: &impl ConnectionTrait, id: UserId) -> Result<Option<User>, UsersError> {
+    let query = row::select().filter(user::Column::Id.eq(id.0));
+    let row = query.into_model::<Row>().one(connection).await.map_err(failed)?;
+    row.map(User::try_from).transpose()
+}
+
+/// On PostgreSQL, makes other changes of the user wait. A statement of its own: one that waited and then read would see the
+/// user's row as it is now and its roles as they were. On SQLite the transaction is alone already.
+async fn lock(transaction: &DatabaseTransaction, id: UserId) -> Result<(), UsersError> {
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        let query =
+            user::Entity::find().select_only().column(user::Column::Id).filter(user::Column::Id.eq(id.0));
+        query.lock_exclusive().into_tuple::<i64>().one(transaction).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Makes sure that an active admin other than `id` exists, and stays until this transaction ends: two that race, each
+/// taking the other's last admin for granted, would else both succeed.
+async fn another_active_admin(transaction: &DatabaseTransaction, id: UserId) -> Result<(), UsersError> {
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        let lock = format!("SELECT pg_advisory_xact_lock({ADMINS_LOCK})");
+        transaction.execute_unprepared(&lock).await.map_err(failed)?;
+    }
+    let others = user::Entity::find()
+        .filter(user::Column::Id.ne(id.0))
+        .filter(user::Column::IsActive.eq(true))
+        .filter(user::Column::Id.in_subquery(list::with_role(contract::Role::ADMIN.as_str())))
+        .count(transaction)
+        .await
+        .map_err(failed)?;
+    if others == 0 { Err(UsersError::LastAdmin) } else { Ok(()) }
+}
+
+async fn replace(transaction: &DatabaseTransaction, before: &User, after: &User) -> Result<(), UsersError> {
+    user::Entity::update_many()
+        .set(row::columns(after))
+        .filter(user::Column::Id.eq(after.id.0))
+        .exec(transaction)
+        .await
+        .map_err(failed)?;
+    if before.roles != after.roles {
+        role::Entity::delete_many()
+            .filter(role::Column::UserId.eq(after.id.0))
+            .exec(transaction)
+            .await
+            .map_err(failed)?;
+        insert_roles(transaction, after).await?;
+    }
+    Ok(())
+}
+
+async fn insert_roles(transaction: &DatabaseTransaction, user: &User) -> Result<(), UsersError> {
+    let rows = user
+        .roles
+        .iter()
+        .map(|name| role::ActiveModel { user_id: Set(user.id.0), role: Set(name.as_str().to_owned()) });
+    role::Entity::insert_many(rows).exec(transaction).await.map_err(failed)?;
+    Ok(())
+}
+
+/// An error of a statement. The one unique index that a statement of this module can run into is the address's.
+fn failed(error: DbErr) -> UsersError {
+    if is_duplicate(&error) { UsersError::Duplicate } else { unavailable(error.into()) }
+}
+
+/// An error of the database that no value of the request is to blame for.
+#[expect(clippy::needless_pass_by_value, reason = "it is the argument of map_err")]
+fn unavailable(error: DatabaseError) -> UsersError {
+    if error.is_unavailable() {
+        UsersError::Unavailable(error.to_string())
+    } else {
+        UsersError::Failed(error.to_string())
+    }
+}
