@@ -62,7 +62,7 @@ pub struct About {
     pub title: String,
     /// The version of the API.
     pub version: String,
-    /// What it is, for people (CommonMark).
+    /// What it is, for people, in Markdown.
     pub description: String,
 }
 

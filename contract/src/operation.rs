@@ -165,9 +165,7 @@ impl Operation {
         let mut violations = Vec::new();
         for parameter in &self.parameters {
             let text = match parameter.place {
-                Place::Path => {
-                    path(&parameter.name).map(str::to_owned)
-                }
+                Place::Path => path(&parameter.name).map(str::to_owned),
                 Place::Query => single_query_value(query, &parameter.name)?,
                 Place::Header => {
                     headers.get(&parameter.name).and_then(|value| value.to_str().ok()).map(str::to_owned)
@@ -182,7 +180,7 @@ impl Operation {
                             pointer: format!("/{}", parameter.name),
                             detail: violation.detail,
                         },
-                    ))
+                    ));
                 }
                 None if parameter.required => violations.push(Violation {
                     place: parameter.place,

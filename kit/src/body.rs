@@ -27,7 +27,10 @@ impl Default for BodyLimit {
 /// # Errors
 /// 413 over the size, 408 over the time, 400 for one that ends early.
 pub async fn read(request: &mut Request, limit: BodyLimit) -> Result<Bytes, Problem> {
-    let announced = request.headers().get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let announced = request
+        .headers()
+        .get(http::header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > limit.bytes as u64) {
         return Err(too_large(limit));
     }

@@ -38,32 +38,37 @@ impl<A: OpenApi> OpenApi for Checked<A> {
         let mut own = HashMap::new();
         self.inner.add_routes(&mut own);
         for (path, methods) in own {
-            let template = template(&path);
             for (method, inner) in methods {
                 let operation = self
                     .operations
                     .iter()
-                    .find(|operation| operation.method == method && operation.path == template)
+                    .find(|operation| operation.method == method && same_path(&operation.path, &path))
                     .cloned()
                     .map(Arc::new);
                 let checked = CheckedEndpoint { inner, operation, limit: self.limit };
-                routes.entry(path.clone()).or_default().insert(method, Box::new(poem::endpoint::ToDynEndpoint(checked)));
+                routes
+                    .entry(path.clone())
+                    .or_default()
+                    .insert(method, Box::new(poem::endpoint::ToDynEndpoint(checked)));
             }
         }
     }
 }
 
-/// poem's `/users/:id` as the document has it: `/users/{id}`.
-#[must_use]
-pub fn template(path: &str) -> String {
-    let segments: Vec<String> = path
-        .split('/')
-        .map(|segment| match segment.strip_prefix(':') {
-            Some(name) => format!("{{{name}}}"),
-            None => segment.to_owned(),
-        })
-        .collect();
-    segments.join("/")
+/// Whether a document's `/users/{user_id}` and poem's `/users/:param0` are the same path: poem-openapi gives parameters names
+/// of its own.
+fn same_path(template: &str, path: &str) -> bool {
+    template.split('/').count() == path.split('/').count()
+        && template
+            .split('/')
+            .zip(path.split('/'))
+            .all(|(ours, theirs)| ours == theirs || (ours.starts_with('{') && theirs.starts_with(':')))
+}
+
+/// The name under which poem-openapi keeps the path parameter that the document calls `name`.
+fn registered_name(template: &str, name: &str) -> Option<String> {
+    let parameters = template.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+    parameters.enumerate().find(|(_, own)| *own == name).map(|(index, _)| format!("param{index}"))
 }
 
 struct CheckedEndpoint {
@@ -87,12 +92,34 @@ impl Endpoint for CheckedEndpoint {
 ///
 /// # Errors
 /// 400, 408, 413, 415 or 422.
-pub async fn check(operation: &Operation, request: &mut Request, limit: BodyLimit) -> Result<(), contract::Problem> {
-    operation.check_parameters(|name| request.raw_path_param(name), request.uri().query(), request.headers())?;
+pub async fn check(
+    operation: &Operation,
+    request: &mut Request,
+    limit: BodyLimit,
+) -> Result<(), contract::Problem> {
+    operation.check_parameters(
+        |name| request.raw_path_param(&registered_name(&operation.path, name)?),
+        request.uri().query(),
+        request.headers(),
+    )?;
     if operation.takes_body() {
         let bytes = body::read(request, limit).await?;
         operation.check_request_body(content_type(request.headers()), &bytes)?;
         body::put(request, bytes);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_the_documents_whatever_its_parameters_are_called() {
+        assert!(same_path("/users/{user_id}/keys/{key}", "/users/:param0/keys/:param1"));
+        assert!(!same_path("/users/{user_id}", "/users/me"));
+        assert!(!same_path("/users/me", "/users/:param0"));
+        assert!(!same_path("/users", "/users/:param0"));
+        assert_eq!(registered_name("/users/{user_id}/keys/{key}", "key").as_deref(), Some("param1"));
+    }
 }

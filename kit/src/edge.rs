@@ -9,7 +9,11 @@ use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use poem::{Body, Endpoint, IntoResponse, Request, Response, Result};
 use poem_openapi::OperationId;
 
-use crate::{problem, request_id::{self, RequestId}, routes::Routes};
+use crate::{
+    problem,
+    request_id::{self, RequestId},
+    routes::Routes,
+};
 
 /// Whose request ids are believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +72,8 @@ impl<E: Endpoint> Edge<E> {
     /// Refuses what must not go on; answers OPTIONS; makes HEAD a GET and drops one trailing slash.
     fn admit(&self, request: &mut Request) -> Result<Option<Response>, Problem> {
         check_framing(request)?;
-        let malformed = |fault: path::BadPath| Problem::new(ProblemKind::MalformedRequest, format!("The path {fault}"));
+        let malformed =
+            |fault: path::BadPath| Problem::new(ProblemKind::MalformedRequest, format!("The path {fault}"));
         path::check(request.uri().path()).map_err(malformed)?;
         if let Some(uri) = without_trailing_slash(request.uri()) {
             *request.uri_mut() = uri;
@@ -83,7 +88,8 @@ impl<E: Endpoint> Edge<E> {
     }
 
     fn options(&self, path: &str) -> Result<Response, Problem> {
-        let allow = self.routes.allow(path).ok_or_else(|| Problem::new(ProblemKind::NotFound, "Not Found"))?;
+        let allow =
+            self.routes.allow(path).ok_or_else(|| Problem::new(ProblemKind::NotFound, "Not Found"))?;
         Ok(Response::builder().status(http::StatusCode::NO_CONTENT).header(header::ALLOW, allow).finish())
     }
 
@@ -123,9 +129,21 @@ impl<E: Endpoint> Edge<E> {
         if let Some(cause) = &fault.cause {
             let status = fault.kind.status().as_u16();
             if status >= 500 {
-                tracing::error!(service = self.service, request_id = request_id.as_str(), status, cause, "a request failed");
+                tracing::error!(
+                    service = self.service,
+                    request_id = request_id.as_str(),
+                    status,
+                    cause,
+                    "a request failed"
+                );
             } else {
-                tracing::debug!(service = self.service, request_id = request_id.as_str(), status, cause, "a request was refused");
+                tracing::debug!(
+                    service = self.service,
+                    request_id = request_id.as_str(),
+                    status,
+                    cause,
+                    "a request was refused"
+                );
             }
         }
         let mut response = problem::answer(fault, instance, request_id);
@@ -151,7 +169,9 @@ fn check_framing(request: &Request) -> Result<(), Problem> {
         return malformed("Content-Length stands twice");
     }
     let hosts = headers.get_all(header::HOST).iter().count();
-    if hosts > 1 || (hosts == 0 && request.version() == http::Version::HTTP_11 && request.uri().authority().is_none()) {
+    if hosts > 1
+        || (hosts == 0 && request.version() == http::Version::HTTP_11 && request.uri().authority().is_none())
+    {
         return malformed("Exactly one Host is needed");
     }
     if request.version() == http::Version::HTTP_10 && headers.contains_key(header::TRANSFER_ENCODING) {
@@ -173,7 +193,8 @@ fn without_trailing_slash(uri: &Uri) -> Option<Uri> {
 /// Keeps what describes the answer and drops its body (RFC 9110 §9.3.2).
 fn without_body(mut response: Response) -> Response {
     use hyper::body::Body as _;
-    let body: http_body_util::combinators::BoxBody<bytes::Bytes, std::io::Error> = response.take_body().into();
+    let body: http_body_util::combinators::BoxBody<bytes::Bytes, std::io::Error> =
+        response.take_body().into();
     if let Some(length) = body.size_hint().exact()
         && !response.headers().contains_key(header::CONTENT_LENGTH)
         && response.status() != http::StatusCode::NO_CONTENT
@@ -195,7 +216,8 @@ fn kept(headers: &HeaderMap, fault: &Problem) -> Vec<(http::HeaderName, HeaderVa
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("panicked: {}", text.unwrap_or("(no text)"))
 }
 
@@ -216,7 +238,14 @@ impl AccessLine {
         } else {
             String::new()
         };
-        Self { service, request_id, method: request.method().clone(), peer, started: Instant::now(), done: false }
+        Self {
+            service,
+            request_id,
+            method: request.method().clone(),
+            peer,
+            started: Instant::now(),
+            done: false,
+        }
     }
 
     fn finish(&mut self, response: &Response) {

@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod checked;
+pub mod client_address;
 pub mod clock;
 pub mod config;
 pub mod database;
@@ -13,6 +14,6 @@ pub mod request_id;
 pub mod routes;
 pub mod server;
 pub mod telemetry;
-pub mod token;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod token;

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// The header that carries it.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// 32 hexadecimal digits, ordered by time (UUIDv7 without dashes).
+/// 32 hexadecimal digits, ordered by time (a version 7 UUID without dashes).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(String);
 

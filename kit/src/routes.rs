@@ -30,9 +30,12 @@ impl Routes {
     pub fn add(&mut self, path: &str, method: Method) {
         let segments: Vec<Segment> = path
             .split('/')
-            .map(|segment| match segment.starts_with(['{', ':']) {
-                true => Segment::Parameter,
-                false => Segment::Literal(segment.to_owned()),
+            .map(|segment| {
+                if segment.starts_with(['{', ':']) {
+                    Segment::Parameter
+                } else {
+                    Segment::Literal(segment.to_owned())
+                }
             })
             .collect();
         match self.paths.iter_mut().find(|(known, _)| *known == segments) {
@@ -45,11 +48,9 @@ impl Routes {
     #[must_use]
     pub fn allow(&self, path: &str) -> Option<String> {
         let asked: Vec<&str> = path.split('/').collect();
-        let (_, methods) = self
-            .paths
-            .iter()
-            .filter(|(segments, _)| fits(segments, &asked))
-            .min_by_key(|(segments, _)| segments.iter().filter(|segment| **segment == Segment::Parameter).count())?;
+        let (_, methods) = self.paths.iter().filter(|(segments, _)| fits(segments, &asked)).min_by_key(
+            |(segments, _)| segments.iter().filter(|segment| **segment == Segment::Parameter).count(),
+        )?;
         let mut names: Vec<&str> = methods.iter().map(Method::as_str).collect();
         if names.contains(&"GET") && !names.contains(&"HEAD") {
             names.push("HEAD");
@@ -75,7 +76,8 @@ mod tests {
     #[test]
     fn a_concrete_path_goes_before_a_templated_one() {
         let mut routes = Routes::default();
-        for (path, method) in [("/u/{id}", Method::DELETE), ("/u/{id}", Method::GET), ("/u/me", Method::PUT)] {
+        for (path, method) in [("/u/{id}", Method::DELETE), ("/u/{id}", Method::GET), ("/u/me", Method::PUT)]
+        {
             routes.add(path, method);
         }
         assert_eq!(routes.allow("/u/me").as_deref(), Some("OPTIONS, PUT"));

@@ -98,7 +98,8 @@ impl Server {
                     continue;
                 }
             };
-            let (app, address, limits, shutdown) = (Arc::clone(&app), self.address, self.limits, shutdown.clone());
+            let (app, address, limits, shutdown) =
+                (Arc::clone(&app), self.address, self.limits, shutdown.clone());
             connections.spawn(async move {
                 serve_connection(stream, peer, address, app, limits, shutdown).await;
                 drop(permit);

@@ -97,7 +97,8 @@ impl KeySet {
         if asks_for_more {
             return Err(TokenFault::Header);
         }
-        let (algorithm, key) = header.kid.as_ref().and_then(|kid| self.0.get(kid)).ok_or(TokenFault::UnknownKey)?;
+        let (algorithm, key) =
+            header.kid.as_ref().and_then(|kid| self.0.get(kid)).ok_or(TokenFault::UnknownKey)?;
         if header.alg != *algorithm {
             return Err(TokenFault::Header);
         }
@@ -105,7 +106,9 @@ impl KeySet {
             return Err(TokenFault::Kind);
         }
         let checks = checks(*algorithm, expected);
-        jsonwebtoken::decode(token, key, &checks).map(|token| token.claims).map_err(|error| fault(error.kind()))
+        jsonwebtoken::decode(token, key, &checks)
+            .map(|token| token.claims)
+            .map_err(|error| fault(error.kind()))
     }
 }
 
@@ -141,7 +144,9 @@ fn fault(kind: &ErrorKind) -> TokenFault {
         ErrorKind::InvalidAudience => TokenFault::Audience,
         ErrorKind::MissingRequiredClaim(claim) if claim == "aud" => TokenFault::Audience,
         ErrorKind::MissingRequiredClaim(claim) if claim == "iss" => TokenFault::Issuer,
-        ErrorKind::MissingRequiredClaim(_) | ErrorKind::InvalidClaimFormat(_) | ErrorKind::Json(_) => TokenFault::Claims,
+        ErrorKind::MissingRequiredClaim(_) | ErrorKind::InvalidClaimFormat(_) | ErrorKind::Json(_) => {
+            TokenFault::Claims
+        }
         _ => TokenFault::Malformed,
     }
 }

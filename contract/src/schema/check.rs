@@ -372,6 +372,7 @@ fn string_fault(rules: &StringRules, text: &str) -> Option<String> {
     rules.format.and_then(|format| format.fault(text)).map(str::to_owned)
 }
 
+#[expect(clippy::cast_precision_loss, reason = "bounds in documents are f64")]
 fn number_fault(rules: &NumberRules, value: f64, integer: Option<i64>) -> Option<String> {
     if let Some((least, most)) = rules.integer_range
         && integer.is_none_or(|integer| integer < least || integer > most)

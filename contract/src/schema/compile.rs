@@ -148,7 +148,9 @@ impl<'d> Compiler<'d> {
             }
         };
         let required = match map.get("required") {
-            Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            Some(Value::Array(listed)) => {
+                listed.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+            }
             _ => Vec::new(),
         };
         Ok(ObjectRules {
@@ -209,7 +211,7 @@ fn types(map: &Map<String, Value>, pointer: &str) -> Result<Types, CompileError>
     match map.get("type") {
         None => Ok(Types::ANY),
         Some(Value::String(name)) => named(name),
-        Some(Value::Array(names)) => names
+        Some(Value::Array(listed)) => listed
             .iter()
             .try_fold(Types::NONE, |sum, name| Ok(sum.or(named(name.as_str().unwrap_or_default())?))),
         Some(other) => Err(fail(&other.to_string())),

@@ -46,10 +46,6 @@ impl Types {
         self.0 & other.0 == other.0
     }
 
-    pub(super) fn and(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-
     /// For people: "string", "integer or null".
     pub(super) fn describe(self) -> String {
         let names: Vec<&str> = [

@@ -21,9 +21,10 @@ impl Schema {
                     let mut declared = open || !named;
                     for part in &parts {
                         let object = &self.node(*part).object;
-                        let schema = match (object.properties.get(key).copied(), object.additional) {
-                            (Some(id), _) | (None, Additional::Fits(id)) => id,
-                            _ => continue,
+                        let ((Some(schema), _) | (None, Additional::Fits(schema))) =
+                            (object.properties.get(key).copied(), object.additional)
+                        else {
+                            continue;
                         };
                         self.prune(schema, inner);
                         declared = true;

@@ -209,7 +209,7 @@ impl<P: UsersPort> UsersApi<P> {
     #[oai(path = "/api_v1/users/me", method = "get", operation_id = "get_me", tag = "Tag::Users")]
     async fn get_me(&self, caller: CallerOf, headers: &HeaderMap) -> Result<One, Problem> {
         let id = own_id(&caller.0)?;
-        fetched(self.port.get_user(&caller.0, id, conditions(headers)).await?)
+        Ok(fetched(self.port.get_user(&caller.0, id, conditions(headers)).await?))
     }
 
     /// Change my account
@@ -251,7 +251,7 @@ impl<P: UsersPort> UsersApi<P> {
         /// The user's id
         user_id: Path<UserId>,
     ) -> Result<One, Problem> {
-        fetched(self.port.get_user(&caller.0, user_id.0, conditions(headers)).await?)
+        Ok(fetched(self.port.get_user(&caller.0, user_id.0, conditions(headers)).await?))
     }
 
     /// Change a user
@@ -321,11 +321,11 @@ fn conditions(headers: &HeaderMap) -> Conditions {
     Conditions { if_match: joined("if-match"), if_none_match: joined("if-none-match") }
 }
 
-fn fetched(fetched: Fetched) -> Result<One, Problem> {
-    Ok(match fetched {
+fn fetched(fetched: Fetched) -> One {
+    match fetched {
         Fetched::Found(Tagged { user, etag, .. }) => One::Ok(Json(user), etag),
         Fetched::NotModified(etag) => One::NotModified(etag),
-    })
+    }
 }
 
 fn changed(tagged: Tagged) -> Marked<One> {

@@ -120,7 +120,10 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.head_is_late(context) {
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the request head took too long")));
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the request head took too long",
+            )));
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
@@ -144,7 +147,8 @@ impl AsyncWrite for Connection {
             match refused_status(bytes) {
                 None => return Pin::new(&mut self.stream).poll_write(context, bytes),
                 Some(status) => {
-                    self.refusal = Some(Refusal { bytes: refusal(status), written: 0, replaced: bytes.len() });
+                    self.refusal =
+                        Some(Refusal { bytes: refusal(status), written: 0, replaced: bytes.len() });
                 }
             }
         }
@@ -213,7 +217,11 @@ fn refusal(status: StatusCode) -> Vec<u8> {
         _ => "The request's head can't be read as HTTP/1.1",
     };
     let request_id = crate::request_id::RequestId::fresh();
-    tracing::info!(status = status.as_u16(), request_id = request_id.as_str(), "a request was refused by its head");
+    tracing::info!(
+        status = status.as_u16(),
+        request_id = request_id.as_str(),
+        "a request was refused by its head"
+    );
     let problem = Problem::new(ProblemKind::of_status(status), detail);
     let body = serde_json::to_string(&problem.body("", request_id.as_str())).unwrap_or_default();
     format!(

@@ -1,0 +1,5 @@
+//! The gateway's own operations.
+
+pub(crate) mod auth;
+pub(crate) mod docs;
+pub(crate) mod keys;

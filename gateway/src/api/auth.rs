@@ -1,0 +1,180 @@
+//! Signing in, staying signed in, signing out.
+
+use std::sync::Arc;
+
+use contract::{
+    Problem, Secret,
+    document::Policy,
+    operation::Access,
+    payload::{Json, OptionalJson},
+    users::{Clearable, Credentials},
+};
+use kit::{client_address::TrustedProxies, token::bearer};
+use poem::{Request, http::header};
+use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    identity::{
+        authenticate::Authenticator,
+        refresh_token,
+        sessions::{Origin, Reason, SessionFault, Sessions, Tokens, own_session},
+    },
+    services::proxied::{client_address, request_id},
+    upstream::UsersClient,
+};
+
+/// What each operation needs.
+pub(crate) fn policies() -> Vec<Policy> {
+    vec![
+        Policy::new("create_access_token", Access::Public, &[]),
+        Policy::new("refresh_access_token", Access::Public, &[401]),
+        Policy::new("log_out", Access::SignedIn, &[403]),
+    ]
+}
+
+#[derive(Tags)]
+enum Tag {
+    /// Signing in and out.
+    Auth,
+}
+
+/// An address and a password.
+#[derive(Debug, Deserialize, Serialize, Object)]
+struct AccessRequest {
+    /// The user's address.
+    #[oai(validator(max_length = 1024))]
+    email: String,
+    /// The user's password.
+    password: Secret,
+}
+
+/// A refresh token, where it is not sent as `Authorization: Bearer`.
+#[derive(Debug, Default, Deserialize, Serialize, Object)]
+#[serde(default)]
+struct RefreshRequest {
+    /// The refresh token.
+    refresh_token: Clearable<Secret>,
+}
+
+/// Tokens for a client.
+#[derive(Debug, Serialize, Deserialize, Object)]
+struct TokenAnswer {
+    /// Sent as `Authorization: Bearer` with every request.
+    access_token: Secret,
+    /// Exchanged for new tokens once the access token has expired; good for one use.
+    refresh_token: Secret,
+    /// Always `bearer`.
+    token_type: String,
+    /// Seconds until the access token expires.
+    expires_in: u32,
+}
+
+#[derive(ApiResponse)]
+enum TokenResponse {
+    /// The tokens
+    #[oai(status = 200)]
+    Ok(
+        Json<TokenAnswer>,
+        /// Always `no-store`
+        #[oai(header = "Cache-Control")]
+        String,
+    ),
+}
+
+#[derive(ApiResponse)]
+enum LoggedOut {
+    /// The session and all its tokens have ended
+    #[oai(status = 204)]
+    NoContent,
+}
+
+/// The operations.
+pub(crate) struct AuthApi {
+    pub(crate) users: Arc<UsersClient>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) trusted_proxies: TrustedProxies,
+}
+
+#[OpenApi]
+impl AuthApi {
+    /// Sign in
+    ///
+    /// A first-party login: it takes a user's own password, and is no OAuth grant for other applications.
+    #[oai(
+        path = "/api_v1/auth/access",
+        method = "post",
+        operation_id = "create_access_token",
+        tag = "Tag::Auth"
+    )]
+    async fn create_access_token(
+        &self,
+        request: &Request,
+        body: Json<AccessRequest>,
+    ) -> Result<TokenResponse, Problem> {
+        let AccessRequest { email, password } = body.0;
+        let identity = self.users.verify(&Credentials { email, password }, &request_id(request)?).await?;
+        let origin = Origin {
+            device: request.header(header::USER_AGENT).map(|agent| agent.chars().take(256).collect()),
+            address: client_address(request, &self.trusted_proxies).to_string(),
+        };
+        let tokens = self.sessions.begin(&identity, origin).await?;
+        Ok(answer(&tokens))
+    }
+
+    /// Get new tokens
+    ///
+    /// The refresh token is sent as `Authorization: Bearer`, or in the body. It is good for one use; a lost answer can be asked
+    /// for again. One that was replaced longer ago ends the session.
+    #[oai(
+        path = "/api_v1/auth/refresh",
+        method = "post",
+        operation_id = "refresh_access_token",
+        tag = "Tag::Auth"
+    )]
+    async fn refresh_access_token(
+        &self,
+        request: &Request,
+        body: OptionalJson<RefreshRequest>,
+    ) -> Result<TokenResponse, Problem> {
+        let token = match (bearer(request.headers())?, body.0.refresh_token) {
+            (_, Clearable::Set(token)) => token,
+            (Some(token), _) => token.to_owned().into(),
+            (None, _) => return Err(Problem::missing_credentials()),
+        };
+        let presented = refresh_token::parse(token.expose())
+            .ok_or_else(|| Problem::invalid_token("Only refresh tokens are allowed"))?;
+        let session = self.sessions.of_token(&presented).await?;
+        let identity = self.users.identify(session.user, &request_id(request)?).await?;
+        let Some(identity) = identity.filter(|now| now.user.is_active && now.epoch == session.epoch) else {
+            self.sessions.end(&session.id, Reason::CredentialsChanged).await?;
+            return Err(SessionFault::Ended.into());
+        };
+        let tokens = self.sessions.refresh(&presented, &identity).await?;
+        Ok(answer(&tokens))
+    }
+
+    /// Sign out
+    ///
+    /// Ends the session and all its tokens.
+    #[oai(path = "/api_v1/auth/logout", method = "post", operation_id = "log_out", tag = "Tag::Auth")]
+    async fn log_out(&self, request: &Request) -> Result<LoggedOut, Problem> {
+        let verified = self.authenticator.admit(&Access::SignedIn, request.headers())?;
+        self.sessions.end(own_session(&verified.caller)?, Reason::Logout).await?;
+        Ok(LoggedOut::NoContent)
+    }
+}
+
+fn answer(tokens: &Tokens) -> TokenResponse {
+    TokenResponse::Ok(
+        Json(TokenAnswer {
+            access_token: tokens.access.expose_secret().to_owned().into(),
+            refresh_token: tokens.refresh.expose_secret().to_owned().into(),
+            token_type: "bearer".to_owned(),
+            expires_in: u32::try_from(tokens.expires_in.as_secs()).unwrap_or(u32::MAX),
+        }),
+        "no-store".to_owned(),
+    )
+}

@@ -1,0 +1,94 @@
+//! The one ordered chain that a request to the public listener goes through, each layer with the reason for its place.
+//!
+//! 1. `kit::server`: limits on heads, connections and time come first, where nothing has been spent on a request yet.
+//! 2. `kit::edge::Edge`: names the request before anything can fail, and turns every failure inside into a problem answer;
+//!    refuses paths and framing that two readers could read differently before any route sees them.
+//! 3. The router: a path that nobody has costs no token check.
+//! 4. `Forward` or `Checked`: the caller first (who may not call learns nothing of the schema), then parameters, then the
+//!    body, read only for who may send one; then the call, and the check of what came back.
+
+use std::sync::Arc;
+
+use contract::{
+    operation::Operation,
+    users::{Described, UsersApi},
+};
+use kit::{
+    body::BodyLimit,
+    checked::Checked,
+    edge::{Edge, Trust},
+    health::Live,
+    routes::Routes,
+};
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, http::Method};
+use poem_openapi::OpenApiService;
+
+use crate::{
+    api::{auth::AuthApi, docs, keys::JwkSetEndpoint},
+    serve::Parts,
+    services::proxied::{Binding, Proxied},
+};
+
+/// Paths beside the operations: the keys, the documents, the pages.
+const PLAIN: [&str; 3] = ["/healthz", "/.well-known/jwks.json", kit::internal_token::KEYS_PATH];
+
+/// Paths of the documents and pages.
+const DOCS: [&str; 8] = [
+    "/api_v1/openapi.json",
+    "/docs",
+    "/docs/start.js",
+    "/docs/swagger-ui.js",
+    "/docs/swagger-ui.css",
+    "/redoc",
+    "/redoc/start.js",
+    "/redoc/redoc.js",
+];
+
+/// The public listener's endpoint.
+pub(crate) fn public(
+    parts: &Parts,
+    operations: Vec<Operation>,
+    limit: BodyLimit,
+    document: Option<String>,
+) -> impl Endpoint<Output = Response> + use<> {
+    let mut paths = Routes::of(&operations);
+    for path in PLAIN {
+        paths.add(path, Method::GET);
+    }
+    let operations = Arc::new(operations);
+    let binding = Arc::new(Binding {
+        service: contract::users::SERVICE,
+        upstream: Arc::clone(&parts.upstream),
+        operations: Arc::clone(&operations),
+        authenticator: Arc::clone(&parts.authenticator),
+        sessions: Arc::clone(&parts.sessions),
+        limit,
+        trusted_proxies: parts.trusted_proxies.clone(),
+    });
+    let auth = AuthApi {
+        users: Arc::clone(&parts.users),
+        sessions: Arc::clone(&parts.sessions),
+        authenticator: Arc::clone(&parts.authenticator),
+        trusted_proxies: parts.trusted_proxies.clone(),
+    };
+    let api = OpenApiService::new(
+        (Checked::new(auth, operations, limit), Proxied::<UsersApi<Described>>::new(binding)),
+        "Platform",
+        env!("CARGO_PKG_VERSION"),
+    );
+    let mut route = Route::new()
+        .at("/healthz", poem::get(Live))
+        .at("/.well-known/jwks.json", poem::get(JwkSetEndpoint { keys: Arc::clone(&parts.access_keys) }))
+        .at(
+            kit::internal_token::KEYS_PATH,
+            poem::get(JwkSetEndpoint { keys: Arc::clone(&parts.internal_keys) }),
+        );
+    if let Some(document) = document {
+        for path in DOCS {
+            paths.add(path, Method::GET);
+        }
+        route = docs::routes(route, document);
+    }
+    let route = route.nest_no_strip("/", api.into_endpoint()).map_to_response();
+    Edge::new(route, "gateway", Arc::new(paths), Trust::Nobody)
+}

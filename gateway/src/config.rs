@@ -1,0 +1,58 @@
+//! Every setting of the gateway, typed.
+
+use std::{net::SocketAddr, time::Duration};
+
+use kit::{client_address::TrustedProxies, database::DatabaseUrl, server::Limits};
+
+use crate::identity::master_key::MasterKey;
+
+/// What the gateway needs to run.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The public listener.
+    pub listen: SocketAddr,
+    /// The operations listener (`/healthz`, `/readyz`), which is not public.
+    pub ops_listen: SocketAddr,
+    /// The gateway's own database.
+    pub database_url: DatabaseUrl,
+    /// Connections to it at most.
+    pub database_connections: u32,
+    /// How clients reach the gateway, without a trailing slash: the `iss` of its tokens. Unset: `http://` and the address bound.
+    pub public_url: Option<String>,
+    /// The `aud` of access tokens.
+    pub audience: String,
+    /// Seals private keys at rest, and proves refresh tokens genuine.
+    pub master_key: MasterKey,
+    /// How long an access token is good; 15 minutes by default.
+    pub access_token_time: Duration,
+    /// How long a session lives without a refresh; 30 days by default.
+    pub refresh_sliding: Duration,
+    /// How long a session lives at most; 90 days by default.
+    pub refresh_absolute: Duration,
+    /// What the listener takes.
+    pub limits: Limits,
+    /// Bytes of a request body at most.
+    pub body_bytes: usize,
+    /// Where the users service is, such as `http://127.0.0.1:8002`.
+    pub users_url: String,
+    /// How long a connection to a service may take.
+    pub upstream_connect_time: Duration,
+    /// How long a service may take to answer whole.
+    pub upstream_time: Duration,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
+    /// Whether `/docs`, `/redoc` and the documents are served.
+    pub docs: bool,
+}
+
+impl Config {
+    /// The `iss` of access tokens, for a gateway that listens at `address`; `None` where that can't be known yet (port 0).
+    #[must_use]
+    pub fn issuer(&self, address: SocketAddr) -> Option<String> {
+        match &self.public_url {
+            Some(url) => Some(url.trim_end_matches('/').to_owned()),
+            None if address.port() == 0 => None,
+            None => Some(format!("http://{address}")),
+        }
+    }
+}

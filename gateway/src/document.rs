@@ -1,0 +1,70 @@
+//! The merged document: the gateway's own operations and those of every bound service.
+
+use contract::{
+    document::{self, About, DocumentError},
+    operation::Operation,
+    schema::CompileError,
+    users,
+};
+use serde_json::Value;
+
+use crate::api::auth;
+
+/// What the public document says of itself.
+fn about() -> About {
+    About {
+        title: "Platform".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        description:
+            "The public API: signing in, and the operations of every service behind the gateway.\n\n\
+            Every answer of status 4xx and 5xx is a problem (RFC 9457)."
+                .to_owned(),
+    }
+}
+
+/// Each service's document, by the service's name; `gateway` is the gateway's own.
+///
+/// # Errors
+/// An operation without a policy.
+pub fn documents() -> Result<Vec<(&'static str, Value)>, DocumentError> {
+    Ok(vec![
+        ("gateway", document::of::<auth::AuthApi>(&auth::policies())?),
+        (users::SERVICE, users::document()?),
+    ])
+}
+
+/// The document that the gateway serves.
+///
+/// # Errors
+/// Documents that clash.
+pub fn public_document() -> Result<Value, DocumentError> {
+    let documents: Vec<Value> = documents()?.into_iter().map(|(_, document)| document).collect();
+    document::merge(&about(), &documents)
+}
+
+/// A document that can't be written or compiled.
+#[derive(Debug, thiserror::Error)]
+pub enum OperationsError {
+    /// It can't be written.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// It can't be compiled.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+}
+
+/// Every public operation with the service that has it, in the document's order.
+///
+/// # Errors
+/// [`OperationsError`].
+pub fn operations() -> Result<Vec<(&'static str, Operation)>, OperationsError> {
+    let merged = Operation::all(&public_document()?)?;
+    let documents = documents()?;
+    let owner = |operation: &Operation| {
+        let has = |document: &Value| {
+            document.pointer("/paths").and_then(|paths| paths.get(&operation.path)).is_some()
+        };
+        documents.iter().find(|(_, document)| has(document)).map_or("gateway", |(service, _)| *service)
+    };
+    Ok(merged.into_iter().map(|operation| (owner(&operation), operation)).collect())
+}

@@ -1,0 +1,11 @@
+//! Who calls: keys, tokens, sessions, and what has been revoked.
+
+pub(crate) mod access_token;
+pub(crate) mod authenticate;
+pub(crate) mod keys;
+pub(crate) mod master_key;
+pub(crate) mod operator;
+pub(crate) mod refresh_token;
+pub(crate) mod revocation;
+pub(crate) mod rotation;
+pub(crate) mod sessions;

@@ -1,0 +1,194 @@
+//! Authenticates requests once: a verified token is remembered until it expires, with the internal tokens made from it.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+use aws_lc_rs::digest;
+use contract::{Caller, Problem, Subject, Timestamp, operation::Access};
+use http::{HeaderMap, HeaderValue};
+use kit::{
+    internal_token::{Actor, GATEWAY, ISSUER, InternalClaims, KIND},
+    token::{Expected, LEEWAY, bearer},
+};
+use secrecy::ExposeSecret;
+
+use super::{
+    access_token::AccessClaims,
+    keys::{Keys, SigningFault},
+    refresh_token,
+    revocation::Revoked,
+};
+
+/// Verified tokens remembered at most.
+const REMEMBERED: u64 = 50_000;
+
+/// Life of an internal token, in seconds.
+const INTERNAL_LIFE: i64 = 60;
+
+/// An internal token is used until this many seconds before its end.
+const INTERNAL_MARGIN: i64 = 15;
+
+/// A caller whose token was verified.
+pub(crate) struct Verified {
+    pub(crate) caller: Arc<Caller>,
+    claims: Option<AccessClaims>,
+    /// One a service, with the second until which it is used.
+    internal: Mutex<Vec<(&'static str, HeaderValue, i64)>>,
+}
+
+impl Verified {
+    fn new(caller: Caller, claims: Option<AccessClaims>) -> Arc<Self> {
+        Arc::new(Self { caller: Arc::new(caller), claims, internal: Mutex::default() })
+    }
+}
+
+/// Checks access tokens and exchanges them for internal ones.
+pub(crate) struct Authenticator {
+    access: Arc<ArcSwap<Keys>>,
+    internal: Arc<ArcSwap<Keys>>,
+    expected: Expected,
+    revoked: Arc<Revoked>,
+    remembered: moka::sync::Cache<[u8; 32], Arc<Verified>>,
+    anonymous: Arc<Verified>,
+    gateway: Arc<Verified>,
+}
+
+impl Authenticator {
+    pub(crate) fn new(
+        access: Arc<ArcSwap<Keys>>,
+        internal: Arc<ArcSwap<Keys>>,
+        expected: Expected,
+        revoked: Arc<Revoked>,
+    ) -> Self {
+        let gateway =
+            Caller { subject: Subject::Service(GATEWAY.to_owned()), roles: BTreeSet::new(), session: None };
+        Self {
+            access,
+            internal,
+            expected,
+            revoked,
+            remembered: moka::sync::Cache::new(REMEMBERED),
+            anonymous: Verified::new(Caller::anonymous(), None),
+            gateway: Verified::new(gateway, None),
+        }
+    }
+
+    /// The gateway as a caller of its own.
+    pub(crate) fn gateway(&self) -> &Arc<Verified> {
+        &self.gateway
+    }
+
+    /// Who sends this request, and whether an operation of this access is open to them.
+    ///
+    /// # Errors
+    /// 400, 401 or 403.
+    pub(crate) fn admit(&self, access: &Access, headers: &HeaderMap) -> Result<Arc<Verified>, Problem> {
+        if *access == Access::Public {
+            return Ok(Arc::clone(&self.anonymous));
+        }
+        let verified = match (bearer(headers)?, access) {
+            (Some(token), _) => self.verify(token)?,
+            (None, Access::Optional) => return Ok(Arc::clone(&self.anonymous)),
+            (None, _) => return Err(Problem::missing_credentials()),
+        };
+        match access {
+            Access::Role(role) if !verified.caller.has(role) => {
+                Err(Problem::insufficient_scope(role.as_str()))
+            }
+            _ => Ok(verified),
+        }
+    }
+
+    fn verify(&self, token: &str) -> Result<Arc<Verified>, Problem> {
+        let name: [u8; 32] = match digest::digest(&digest::SHA256, token.as_bytes()).as_ref().try_into() {
+            Ok(name) => name,
+            Err(_) => return Err(Problem::internal("a digest of the wrong length")),
+        };
+        let verified = if let Some(verified) = self.remembered.get(&name) {
+            verified
+        } else {
+            let verified = self.verify_anew(token)?;
+            self.remembered.insert(name, Arc::clone(&verified));
+            verified
+        };
+        self.still_good(&verified)?;
+        Ok(verified)
+    }
+
+    fn verify_anew(&self, token: &str) -> Result<Arc<Verified>, Problem> {
+        if token.starts_with(refresh_token::PREFIX) {
+            return Err(Problem::invalid_token("Only access tokens are allowed"));
+        }
+        let claims: AccessClaims =
+            self.access.load().verifying.verify(token, &self.expected).map_err(|fault| match fault {
+                kit::token::TokenFault::Expired => Problem::invalid_token("The token has expired"),
+                kit::token::TokenFault::Kind => Problem::invalid_token("Only access tokens are allowed"),
+                fault => Problem::invalid_token("The token is not good").because(fault),
+            })?;
+        let caller = claims.caller().ok_or_else(|| Problem::invalid_token("The token is not good"))?;
+        Ok(Verified::new(caller, Some(claims)))
+    }
+
+    /// Expiry and revocation, asked every time.
+    fn still_good(&self, verified: &Verified) -> Result<(), Problem> {
+        let Some(claims) = &verified.claims else { return Ok(()) };
+        let leeway = i64::try_from(LEEWAY).unwrap_or_default();
+        if kit::clock::now().seconds() > claims.exp.saturating_add(leeway) {
+            return Err(Problem::invalid_token("The token has expired"));
+        }
+        if self.revoked.refuses(claims, verified.caller.user()) {
+            return Err(Problem::invalid_token("The token has been revoked"));
+        }
+        Ok(())
+    }
+
+    /// The `Authorization` under which a service is called for this caller.
+    ///
+    /// # Errors
+    /// The token can't be signed.
+    pub(crate) fn exchange(
+        &self,
+        verified: &Verified,
+        service: &'static str,
+    ) -> Result<HeaderValue, SigningFault> {
+        let now = kit::clock::now();
+        let mut tokens = verified.internal.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, token, until)) = tokens.iter().find(|(name, ..)| *name == service)
+            && now.seconds() < *until
+        {
+            return Ok(token.clone());
+        }
+        let token = self.sign_internal(&verified.caller, service, now)?;
+        tokens.retain(|(name, ..)| *name != service);
+        tokens.push((service, token.clone(), now.seconds() + INTERNAL_LIFE - INTERNAL_MARGIN));
+        Ok(token)
+    }
+
+    fn sign_internal(
+        &self,
+        caller: &Caller,
+        service: &str,
+        now: Timestamp,
+    ) -> Result<HeaderValue, SigningFault> {
+        let claims = InternalClaims {
+            iss: ISSUER.to_owned(),
+            aud: service.to_owned(),
+            sub: caller.subject.to_string(),
+            roles: caller.roles.clone(),
+            sid: caller.session.clone(),
+            act: Actor { sub: GATEWAY.to_owned() },
+            iat: now.seconds(),
+            nbf: now.seconds(),
+            exp: now.seconds() + INTERNAL_LIFE,
+            jti: uuid::Uuid::now_v7().to_string(),
+        };
+        let token = self.internal.load().signing.sign(KIND, &claims)?;
+        let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
+            .map_err(|_| SigningFault::Generate)?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+}

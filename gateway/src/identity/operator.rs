@@ -1,0 +1,61 @@
+//! The operator's token: whoever holds the platform's own configuration may administer it.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use contract::{Role, Subject};
+use kit::database::{Database, DatabaseError};
+use secrecy::SecretString;
+
+use super::{
+    access_token::{self, Grant},
+    keys::{Keys, Purpose, SigningFault},
+};
+use crate::{Config, store};
+
+/// How long an operator's token is good.
+pub const OPERATOR_TOKEN_TIME: Duration = Duration::from_mins(5);
+
+/// An operator's token can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// The gateway's database can't be read.
+    #[error("the gateway's database can't be read: {0}")]
+    Database(#[from] DatabaseError),
+    /// There is no key yet, or it is sealed with another master key.
+    #[error("the gateway's signing key can't be used: {0}")]
+    Key(String),
+    /// `gateway.public_url` is not set and the gateway's port is picked at start.
+    #[error("the gateway's public URL is not known: set gateway.public_url, or start the platform first")]
+    UnknownIssuer,
+}
+
+impl From<SigningFault> for OperatorError {
+    fn from(fault: SigningFault) -> Self {
+        Self::Key(fault.to_string())
+    }
+}
+
+/// Signs a token for the operator, good for [`OPERATOR_TOKEN_TIME`], with the role `admin` and no user behind it.
+///
+/// It opens the gateway's database for the active key and changes nothing there.
+///
+/// # Errors
+/// [`OperatorError`].
+pub async fn operator_token(config: &Config) -> Result<SecretString, OperatorError> {
+    let issuer = config.issuer(config.listen).ok_or(OperatorError::UnknownIssuer)?;
+    let database = Database::connect(&config.database_url, 1, "platform-operator").await?;
+    let stored = store::keys::all(&database, Purpose::Access.name()).await;
+    if let Err(error) = database.close().await {
+        tracing::debug!(%error, "the database was not closed cleanly");
+    }
+    let keys = Keys::open(Purpose::Access, &stored?, &config.master_key)?;
+    let grant = Grant {
+        issuer: &issuer,
+        audience: &config.audience,
+        subject: &Subject::Operator,
+        session: None,
+        roles: &BTreeSet::from([Role::ADMIN]),
+        lifetime: OPERATOR_TOKEN_TIME,
+    };
+    Ok(access_token::issue(&keys.signing, &grant, kit::clock::now())?)
+}

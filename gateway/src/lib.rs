@@ -1,0 +1,19 @@
+//! The gateway: the one public door. It checks who calls and what, calls a service for it, and checks what comes back.
+
+mod api;
+mod composition;
+mod config;
+mod document;
+mod identity;
+mod serve;
+mod services;
+mod store;
+mod upstream;
+
+pub use config::Config;
+pub use document::{documents, operations, public_document};
+pub use identity::{
+    master_key::{BadMasterKey, MasterKey},
+    operator::{OPERATOR_TOKEN_TIME, OperatorError, operator_token},
+};
+pub use serve::{Service, StartError, bind};

@@ -1,0 +1,221 @@
+//! Builds the gateway's parts and runs them until told to stop.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use arc_swap::ArcSwap;
+use contract::operation::Operation;
+use kit::{
+    body::BodyLimit,
+    client_address::TrustedProxies,
+    database::{Database, DatabaseError},
+    edge::{Edge, Trust},
+    health::{Check, Live, Ready},
+    routes::Routes,
+    server::Server,
+    token::Expected,
+};
+use poem::{EndpointExt, Route, http::Method};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Config, composition,
+    document::{OperationsError, operations, public_document},
+    identity::{
+        access_token,
+        authenticate::Authenticator,
+        keys::{self, Keys, Purpose, SigningFault},
+        master_key::MasterKey,
+        revocation::Revoked,
+        sessions::{Lifetimes, Sessions},
+    },
+    store,
+    upstream::{Upstream, UsersClient},
+};
+
+/// The gateway can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listener can't be bound.
+    #[error("{setting}: {address} can't be bound: {error}")]
+    Bind {
+        /// The setting that names the address.
+        setting: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// The database can't be opened, or its schema is another's.
+    #[error("the gateway's database: {0}")]
+    Database(#[from] DatabaseError),
+    /// The signing keys can't be made or opened.
+    #[error("gateway.master_key: {0}")]
+    Keys(String),
+    /// A service's address is no URL.
+    #[error("users.url: {0}")]
+    UpstreamUrl(String),
+    /// The documents do not fit together.
+    #[error(transparent)]
+    Document(#[from] OperationsError),
+}
+
+impl From<SigningFault> for StartError {
+    fn from(fault: SigningFault) -> Self {
+        Self::Keys(fault.to_string())
+    }
+}
+
+/// What the layers share.
+pub(crate) struct Parts {
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) users: Arc<UsersClient>,
+    pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) access_keys: Arc<ArcSwap<Keys>>,
+    pub(crate) internal_keys: Arc<ArcSwap<Keys>>,
+    pub(crate) trusted_proxies: TrustedProxies,
+    revoked: Arc<Revoked>,
+    database: Database,
+}
+
+/// A gateway that is bound and not serving yet.
+pub struct Service {
+    server: Server,
+    ops: Server,
+    parts: Parts,
+    operations: Vec<Operation>,
+    document: Option<String>,
+    limit: BodyLimit,
+}
+
+/// Opens the database, makes what keys are missing, and binds the listeners. It does not migrate.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn bind(config: Config) -> Result<Service, StartError> {
+    let database =
+        Database::connect(&config.database_url, config.database_connections, "platform-gateway").await?;
+    database.require_schema(&store::SCHEMA).await?;
+    let server = listen("gateway.listen", config.listen, &config).await?;
+    let ops = listen("ops.listen", config.ops_listen, &config).await?;
+    let merged = public_document().map_err(OperationsError::from)?;
+    let document = config.docs.then(|| merged.to_string());
+    let operations: Vec<Operation> = operations()?.into_iter().map(|(_, operation)| operation).collect();
+    let limit = BodyLimit { bytes: config.body_bytes, ..BodyLimit::default() };
+    let parts = parts(&config, database, server.address()).await?;
+    Ok(Service { server, ops, parts, operations, document, limit })
+}
+
+async fn listen(setting: &'static str, address: SocketAddr, config: &Config) -> Result<Server, StartError> {
+    Server::bind(address, config.limits).await.map_err(|error| StartError::Bind { setting, address, error })
+}
+
+async fn parts(config: &Config, database: Database, address: SocketAddr) -> Result<Parts, StartError> {
+    let access_keys =
+        Arc::new(ArcSwap::from_pointee(open_keys(&database, Purpose::Access, &config.master_key).await?));
+    let internal_keys =
+        Arc::new(ArcSwap::from_pointee(open_keys(&database, Purpose::Internal, &config.master_key).await?));
+    let revoked = Arc::new(Revoked::default());
+    revoked.catch_up(&database).await?;
+    let issuer = config.issuer(address).unwrap_or_default();
+    let expected =
+        Expected { kind: access_token::KIND, issuer: issuer.clone(), audience: config.audience.clone() };
+    let authenticator = Arc::new(Authenticator::new(
+        Arc::clone(&access_keys),
+        Arc::clone(&internal_keys),
+        expected,
+        Arc::clone(&revoked),
+    ));
+    let sessions = Arc::new(Sessions {
+        database: database.clone(),
+        keys: Arc::clone(&access_keys),
+        refresh_key: config.master_key.refresh_key().map_err(SigningFault::from)?,
+        revoked: Arc::clone(&revoked),
+        lifetimes: Lifetimes {
+            access: config.access_token_time,
+            sliding: config.refresh_sliding,
+            absolute: config.refresh_absolute,
+        },
+        issuer,
+        audience: config.audience.clone(),
+    });
+    let upstream = Upstream::new(&config.users_url, config.upstream_connect_time, config.upstream_time)
+        .map_err(|error| StartError::UpstreamUrl(error.to_string()))?;
+    let upstream = Arc::new(upstream);
+    let users = Arc::new(UsersClient::new(Arc::clone(&upstream), Arc::clone(&authenticator)));
+    Ok(Parts {
+        upstream,
+        users,
+        authenticator,
+        sessions,
+        access_keys,
+        internal_keys,
+        trusted_proxies: config.trusted_proxies.clone(),
+        revoked,
+        database,
+    })
+}
+
+/// The keys of a purpose; the first replica on an empty database makes them.
+async fn open_keys(database: &Database, purpose: Purpose, master: &MasterKey) -> Result<Keys, StartError> {
+    let stored = store::keys::all(database, purpose.name()).await?;
+    let stored = if stored.iter().any(|key| key.state == "active") {
+        stored
+    } else {
+        store::keys::add_active(database, keys::generate(purpose, master)?, kit::clock::now()).await?;
+        store::keys::all(database, purpose.name()).await?
+    };
+    Ok(Keys::open(purpose, &stored, master)?)
+}
+
+impl Service {
+    /// Where the public listener is.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Where the operations listener is.
+    #[must_use]
+    pub fn ops_address(&self) -> SocketAddr {
+        self.ops.address()
+    }
+
+    /// Serves until `shutdown`, then drains: not ready at once, requests in flight finished, the database closed.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let Self { server, ops, parts, operations, document, limit } = self;
+        let public = composition::public(&parts, operations, limit, document);
+        let ready = Ready::new(checks(&parts.database), shutdown.clone());
+        let (revoked, followed) = (Arc::clone(&parts.revoked), parts.database.clone());
+        let following = {
+            let shutdown = shutdown.clone();
+            tokio::spawn(async move { revoked.follow(&followed, shutdown).await })
+        };
+        tokio::join!(server.run(public, shutdown.clone()), ops.run(operations_listener(ready), shutdown));
+        if following.await.is_err() {
+            tracing::error!("the watch over revocations ended early");
+        }
+        if let Err(error) = parts.database.close().await {
+            tracing::warn!(%error, "the gateway's database was not closed cleanly");
+        }
+    }
+}
+
+fn checks(database: &Database) -> Vec<Check> {
+    let database = database.clone();
+    vec![Check::new("database", move || {
+        let database = database.clone();
+        async move { database.ping().await.map_err(|_| "does not answer".to_owned()) }
+    })]
+}
+
+fn operations_listener(ready: Ready) -> impl poem::Endpoint<Output = poem::Response> {
+    let mut paths = Routes::default();
+    for path in ["/healthz", "/readyz"] {
+        paths.add(path, Method::GET);
+    }
+    let route =
+        Route::new().at("/healthz", poem::get(Live)).at("/readyz", poem::get(ready)).map_to_response();
+    Edge::new(route, "ops", Arc::new(paths), Trust::Nobody)
+}

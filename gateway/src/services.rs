@@ -1,0 +1,3 @@
+//! What is bound: services whose operations the gateway serves.
+
+pub(crate) mod proxied;

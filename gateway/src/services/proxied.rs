@@ -1,0 +1,221 @@
+//! Binds a service by its Rust contract: every operation of the contract is routed, documented, guarded and checked, with no
+//! line of the gateway's own about any of them.
+//!
+//! It stands on poem-openapi's registry types, which are public and not documented; the version is pinned for it.
+
+use std::{collections::HashMap, marker::PhantomData, sync::Arc};
+
+use contract::{
+    Problem, ProblemKind, UserId,
+    operation::{Answer, Operation, content_type},
+    users::{SESSIONS_ENDED, TOKENS_ENDED},
+};
+use http::{HeaderMap, Method, StatusCode, header};
+use kit::{body::BodyLimit, client_address::TrustedProxies, request_id::RequestId};
+use poem::{Body, Endpoint, Request, Response, Result, endpoint::BoxEndpoint};
+use poem_openapi::{
+    OpenApi, OperationId,
+    registry::{MetaApi, Registry},
+};
+
+use crate::{
+    identity::{authenticate::Authenticator, sessions::Sessions},
+    upstream::{
+        Received, Upstream,
+        headers::{Told, to_client, to_service},
+    },
+};
+
+/// What the operations of one service share.
+pub(crate) struct Binding {
+    pub(crate) service: &'static str,
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) operations: Arc<Vec<Operation>>,
+    pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) limit: BodyLimit,
+    pub(crate) trusted_proxies: TrustedProxies,
+}
+
+/// The operations of `A`, forwarded to the service that has them.
+pub(crate) struct Proxied<A> {
+    binding: Arc<Binding>,
+    contract: PhantomData<fn() -> A>,
+}
+
+impl<A> Proxied<A> {
+    pub(crate) fn new(binding: Arc<Binding>) -> Self {
+        Self { binding, contract: PhantomData }
+    }
+}
+
+impl<A: OpenApi> OpenApi for Proxied<A> {
+    fn meta() -> Vec<MetaApi> {
+        A::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        A::register(registry);
+    }
+
+    fn add_routes(self, routes: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {
+        let declared = A::meta().into_iter().flat_map(|api| api.paths);
+        for (path, meta) in declared.flat_map(|path| {
+            let template = path.path;
+            path.operations.into_iter().map(move |operation| (template.clone(), operation))
+        }) {
+            let compiled = self
+                .binding
+                .operations
+                .iter()
+                .find(|operation| operation.method == meta.method && operation.path == path);
+            let (Some(operation), Some(id)) = (compiled, meta.operation_id) else { continue };
+            let endpoint = Forward {
+                id: OperationId(id),
+                operation: Arc::new(operation.clone()),
+                binding: Arc::clone(&self.binding),
+            };
+            let route = path.replace('{', ":").replace('}', "");
+            routes
+                .entry(route)
+                .or_default()
+                .insert(meta.method, Box::new(poem::endpoint::ToDynEndpoint(endpoint)));
+        }
+    }
+}
+
+/// One operation, forwarded.
+struct Forward {
+    id: OperationId,
+    operation: Arc<Operation>,
+    binding: Arc<Binding>,
+}
+
+impl Endpoint for Forward {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let mut response = match self.forward(request).await {
+            Ok(response) => response,
+            Err(problem) => poem::Error::from(problem).into_response(),
+        };
+        response.set_data(self.id);
+        Ok(response)
+    }
+}
+
+impl Forward {
+    async fn forward(&self, mut request: Request) -> Result<Response, Problem> {
+        let binding = &self.binding;
+        let caller = binding.authenticator.admit(&self.operation.access, request.headers())?;
+        self.operation.check_parameters(
+            |name| request.raw_path_param(name),
+            request.uri().query(),
+            request.headers(),
+        )?;
+        let body = if self.operation.takes_body() {
+            let body = kit::body::read(&mut request, binding.limit).await?;
+            self.operation.check_request_body(content_type(request.headers()), &body)?;
+            body
+        } else {
+            bytes::Bytes::new()
+        };
+        let target = target(&request)?;
+        let request_id = request_id(&request)?;
+        let told = Told {
+            request_id: &request_id,
+            authorization: binding
+                .authenticator
+                .exchange(&caller, binding.service)
+                .map_err(Problem::internal)?,
+            client: client_address(&request, &binding.trusted_proxies),
+            host: request.headers().get(header::HOST).cloned(),
+        };
+        let mut headers = std::mem::take(request.headers_mut());
+        if body.is_empty() {
+            headers.remove(header::CONTENT_TYPE);
+        }
+        let headers = to_service(headers, told);
+        let received = binding.upstream.call(&self.operation.method, target, headers, body).await?;
+        self.answer(received).await
+    }
+
+    /// Checks what came back, acts on what the service tells the gateway alone, and passes the rest on.
+    async fn answer(&self, received: Received) -> Result<Response, Problem> {
+        let Received { status, mut headers, body } = received;
+        if status == StatusCode::UNAUTHORIZED {
+            return Err(broken("the service refused the internal token"));
+        }
+        let checked = match status {
+            StatusCode::NOT_MODIFIED if self.operation.declares(status) => Ok(Answer::AsReceived),
+            _ => self.operation.check_answer(status, content_type(&headers), &body),
+        };
+        self.end_what_ended(&headers).await?;
+        let body = match checked {
+            Ok(Answer::AsReceived) => body,
+            Ok(Answer::Pruned(pruned)) => pruned.into(),
+            Err(breach) => {
+                tracing::error!(
+                    service = self.binding.service,
+                    operation = self.id.0,
+                    rule = breach.rule(),
+                    %breach,
+                    "a service's answer breaks its contract"
+                );
+                return Err(broken(breach));
+            }
+        };
+        to_client(&mut headers);
+        if !headers.contains_key(header::CACHE_CONTROL) {
+            let rule = if headers.contains_key(header::ETAG) { "private, no-cache" } else { "no-store" };
+            headers.insert(header::CACHE_CONTROL, http::HeaderValue::from_static(rule));
+        }
+        let mut response = Response::builder().status(status).finish();
+        *response.headers_mut() = headers;
+        if !body.is_empty() {
+            response.set_body(Body::from(body));
+        }
+        Ok(response)
+    }
+
+    /// The service has changed a user so that tokens must stop working: they do before the client hears of it.
+    async fn end_what_ended(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let named =
+            |name: &str| headers.get(name).and_then(|value| value.to_str().ok()?.parse::<UserId>().ok());
+        if let Some(user) = named(SESSIONS_ENDED) {
+            self.binding.sessions.end_all(user).await?;
+        }
+        if let Some(user) = named(TOKENS_ENDED) {
+            self.binding.sessions.end_access_tokens(user).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The id that the outermost layer gave the request.
+pub(crate) fn request_id(request: &Request) -> Result<RequestId, Problem> {
+    request
+        .extensions()
+        .get::<RequestId>()
+        .cloned()
+        .ok_or_else(|| Problem::internal("a request without an id"))
+}
+
+/// The client's address, seen through trusted proxies.
+pub(crate) fn client_address(request: &Request, trusted: &TrustedProxies) -> std::net::IpAddr {
+    let peer = request
+        .remote_addr()
+        .as_socket_addr()
+        .map_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), std::net::SocketAddr::ip);
+    trusted.client(request.headers(), peer)
+}
+
+/// The path as it was authorised and the query as it was sent.
+fn target(request: &Request) -> Result<http::uri::PathAndQuery, Problem> {
+    request.uri().path_and_query().cloned().ok_or_else(|| Problem::internal("a request without a path"))
+}
+
+/// 502 for an answer that can't be passed on; the cause goes to the log.
+fn broken(cause: impl std::fmt::Display) -> Problem {
+    Problem::new(ProblemKind::BadUpstream, "The service's answer breaks its contract").because(cause)
+}

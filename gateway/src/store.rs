@@ -1,0 +1,17 @@
+//! The gateway's own tables.
+
+pub(crate) mod keys;
+pub(crate) mod revocations;
+pub(crate) mod sessions;
+
+/// The migrations this gateway was built for; a test of `migration` holds the two lists together.
+pub(crate) const SCHEMA: kit::database::Schema = kit::database::Schema {
+    service: "gateway",
+    table: "gateway_migrations",
+    migrations: &[
+        "m20261125_000001_signing_keys",
+        "m20261125_000002_sessions",
+        "m20261125_000003_service_accounts",
+        "m20261125_000004_audit",
+    ],
+};

@@ -1,0 +1,201 @@
+//! The table `sessions`: one row a sign-in, however often its refresh token is rotated.
+
+use contract::{SessionId, Timestamp, UserId};
+use kit::database::{Database, DatabaseError};
+use sea_orm::{
+    ActiveValue::Set,
+    Condition, ConnectionTrait, DatabaseTransaction, DbBackend, QuerySelect,
+    entity::prelude::*,
+    sea_query::{Expr, LockType},
+};
+
+use crate::identity::rotation::Rotation;
+
+/// A session as it is stored. Times are in microseconds since 1970.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredSession {
+    pub(crate) id: SessionId,
+    pub(crate) user: UserId,
+    pub(crate) epoch: i64,
+    pub(crate) rotation: Rotation,
+    pub(crate) salt: Vec<u8>,
+    pub(crate) expires_at: i64,
+    pub(crate) absolute_expires_at: i64,
+    pub(crate) ended: bool,
+}
+
+/// A session to be stored.
+#[derive(Debug, Clone)]
+pub(crate) struct NewSession {
+    pub(crate) id: SessionId,
+    pub(crate) user: UserId,
+    pub(crate) epoch: i64,
+    pub(crate) salt: Vec<u8>,
+    pub(crate) device: Option<String>,
+    pub(crate) address: String,
+    pub(crate) created_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) absolute_expires_at: Timestamp,
+}
+
+#[expect(unreachable_pub, reason = "sea-orm's derive wants `pub`")]
+mod row {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "sessions")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: String,
+        pub user_id: i64,
+        pub epoch: i64,
+        pub generation: i64,
+        pub salt: Vec<u8>,
+        pub recent_rotations: String,
+        pub device: Option<String>,
+        pub address: Option<String>,
+        pub created_at: i64,
+        pub last_used_at: i64,
+        pub expires_at: i64,
+        pub absolute_expires_at: i64,
+        pub ended_at: Option<i64>,
+        pub ended_reason: Option<String>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Stores a new session.
+pub(crate) async fn add(database: &Database, session: NewSession) -> Result<(), DatabaseError> {
+    let transaction = database.begin_write().await?;
+    let created_at = session.created_at.microseconds();
+    let row = row::ActiveModel {
+        id: Set(session.id.to_string()),
+        user_id: Set(session.user.0),
+        epoch: Set(session.epoch),
+        generation: Set(0),
+        salt: Set(session.salt),
+        recent_rotations: Set("[]".to_owned()),
+        device: Set(session.device),
+        address: Set(Some(session.address)),
+        created_at: Set(created_at),
+        last_used_at: Set(created_at),
+        expires_at: Set(session.expires_at.microseconds()),
+        absolute_expires_at: Set(session.absolute_expires_at.microseconds()),
+        ended_at: Set(None),
+        ended_reason: Set(None),
+    };
+    row::Entity::insert(row).exec_without_returning(&transaction).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Reads a session.
+pub(crate) async fn find(
+    database: &Database,
+    id: &SessionId,
+) -> Result<Option<StoredSession>, DatabaseError> {
+    let row = row::Entity::find_by_id(id.as_str()).one(database.reader()).await?;
+    Ok(row.and_then(of))
+}
+
+/// Reads a session and holds its row until the transaction ends, so that rotation and revocation follow one another.
+pub(crate) async fn find_locked(
+    transaction: &DatabaseTransaction,
+    id: &SessionId,
+) -> Result<Option<StoredSession>, DatabaseError> {
+    let mut select = row::Entity::find_by_id(id.as_str());
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        select = select.lock(LockType::Update);
+    }
+    Ok(select.one(transaction).await?.and_then(of))
+}
+
+/// Moves a live session from one generation to the next; `false` where it is not at that generation any more.
+pub(crate) async fn rotate(
+    transaction: &DatabaseTransaction,
+    id: &SessionId,
+    from: i64,
+    next: &Rotation,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Result<bool, DatabaseError> {
+    let recent = serde_json::to_string(&next.recent).unwrap_or_else(|_| "[]".to_owned());
+    let changed = row::Entity::update_many()
+        .col_expr(row::Column::Generation, Expr::value(next.generation))
+        .col_expr(row::Column::RecentRotations, Expr::value(recent))
+        .col_expr(row::Column::LastUsedAt, Expr::value(now.microseconds()))
+        .col_expr(row::Column::ExpiresAt, Expr::value(expires_at.microseconds()))
+        .filter(row::Column::Id.eq(id.as_str()))
+        .filter(row::Column::Generation.eq(from))
+        .filter(row::Column::EndedAt.is_null())
+        .exec(transaction)
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
+/// Ends one session; `false` where it had ended before.
+pub(crate) async fn end(
+    transaction: &DatabaseTransaction,
+    id: &SessionId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
+    let changed = ending(reason, now).filter(row::Column::Id.eq(id.as_str())).exec(transaction).await?;
+    Ok(changed.rows_affected == 1)
+}
+
+/// Ends every session of a user, and says how many.
+pub(crate) async fn end_all(
+    transaction: &DatabaseTransaction,
+    user: UserId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<u64, DatabaseError> {
+    let changed = ending(reason, now).filter(row::Column::UserId.eq(user.0)).exec(transaction).await?;
+    Ok(changed.rows_affected)
+}
+
+/// Deletes sessions that ended or expired before `before`.
+pub(crate) async fn purge(database: &Database, before: Timestamp) -> Result<u64, DatabaseError> {
+    let before = before.microseconds();
+    let transaction = database.begin_write().await?;
+    let deleted = row::Entity::delete_many()
+        .filter(
+            Condition::any()
+                .add(row::Column::EndedAt.lt(before))
+                .add(row::Column::ExpiresAt.lt(before))
+                .add(row::Column::AbsoluteExpiresAt.lt(before)),
+        )
+        .exec(&transaction)
+        .await?
+        .rows_affected;
+    transaction.commit().await?;
+    Ok(deleted)
+}
+
+fn ending(reason: &str, now: Timestamp) -> sea_orm::UpdateMany<row::Entity> {
+    row::Entity::update_many()
+        .col_expr(row::Column::EndedAt, Expr::value(now.microseconds()))
+        .col_expr(row::Column::EndedReason, Expr::value(reason))
+        .filter(row::Column::EndedAt.is_null())
+}
+
+fn of(row: row::Model) -> Option<StoredSession> {
+    Some(StoredSession {
+        id: row.id.parse().ok()?,
+        user: UserId(row.user_id),
+        epoch: row.epoch,
+        rotation: Rotation {
+            generation: row.generation,
+            recent: serde_json::from_str(&row.recent_rotations).unwrap_or_default(),
+        },
+        salt: row.salt,
+        expires_at: row.expires_at,
+        absolute_expires_at: row.absolute_expires_at,
+        ended: row.ended_at.is_some(),
+    })
+}

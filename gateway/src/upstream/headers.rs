@@ -1,0 +1,183 @@
+//! Which header fields cross the gateway, and which it writes itself (RFC 9110 §7.6, RFC 7239).
+
+use std::net::IpAddr;
+
+use contract::users::{SESSIONS_ENDED, TOKENS_ENDED};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use kit::request_id::{self, RequestId};
+
+/// Fields for one connection only.
+const HOP_BY_HOP: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Fields of a request that the gateway writes itself, or that are for it alone.
+const OWN: [&str; 14] = [
+    "authorization",
+    "host",
+    "content-length",
+    "expect",
+    "x-request-id",
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-real-ip",
+    "true-client-ip",
+    "via",
+];
+
+/// What the gateway tells a service of a request.
+pub(crate) struct Told<'t> {
+    pub(crate) request_id: &'t RequestId,
+    pub(crate) authorization: HeaderValue,
+    /// The client's address, seen through trusted proxies.
+    pub(crate) client: IpAddr,
+    /// The host the client asked for.
+    pub(crate) host: Option<HeaderValue>,
+}
+
+/// A request's fields as a service gets them: what the client sent, without what is hop-by-hop, nominated in `Connection`
+/// or the gateway's own, and with the gateway's own written last, so that a client can't have them dropped.
+pub(crate) fn to_service(mut headers: HeaderMap, told: Told<'_>) -> HeaderMap {
+    remove_hop_by_hop(&mut headers);
+    let strange: Vec<HeaderName> = headers.keys().filter(|name| is_refused(name)).cloned().collect();
+    for name in strange {
+        headers.remove(name);
+    }
+    headers.insert(header::AUTHORIZATION, told.authorization);
+    headers.insert(request_id::HEADER, told.request_id.header_value());
+    if let Ok(client) = HeaderValue::try_from(told.client.to_string()) {
+        headers.insert("x-forwarded-for", client);
+    }
+    headers.insert("x-forwarded-proto", HeaderValue::from_static("http"));
+    if let Some(host) = told.host {
+        headers.insert("x-forwarded-host", host);
+    }
+    headers
+}
+
+/// An answer's fields as a client gets them.
+pub(crate) fn to_client(headers: &mut HeaderMap) {
+    remove_hop_by_hop(headers);
+    for name in [
+        header::SERVER.as_str(),
+        header::DATE.as_str(),
+        header::CONTENT_LENGTH.as_str(),
+        "via",
+        "x-powered-by",
+    ] {
+        headers.remove(name);
+    }
+    headers.remove(SESSIONS_ENDED);
+    headers.remove(TOKENS_ENDED);
+    let own: Vec<HeaderName> =
+        headers.keys().filter(|name| name.as_str().starts_with("access-control-")).cloned().collect();
+    for name in own {
+        headers.remove(name);
+    }
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let nominated: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+        .collect();
+    for name in nominated {
+        headers.remove(name);
+    }
+    for name in HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// The gateway's own fields, in any spelling that a service might fold to them, and every field with `_` or `.` in its name:
+/// CGI and its heirs fold these to `-` (RFC 3875 §4.1.18).
+fn is_refused(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.contains(['_', '.']) || OWN.contains(&name) || name.starts_with("platform-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(fields: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+        }
+        to_service(
+            headers,
+            Told {
+                request_id: &RequestId::fresh(),
+                authorization: HeaderValue::from_static("Bearer internal"),
+                client: "192.0.2.7".parse().unwrap(),
+                host: None,
+            },
+        )
+    }
+
+    #[test]
+    fn a_client_can_t_have_the_gateway_s_fields_dropped() {
+        let got = sent(&[
+            ("connection", "close, authorization, x-forwarded-for, x-request-id, x-custom"),
+            ("authorization", "Bearer client"),
+            ("x-custom", "z"),
+            ("keep-alive", "1"),
+            ("te", "trailers"),
+            ("upgrade", "h2c"),
+        ]);
+        assert_eq!(got["authorization"], "Bearer internal");
+        assert_eq!(got["x-forwarded-for"], "192.0.2.7");
+        assert!(got.contains_key("x-request-id"));
+        for name in ["connection", "x-custom", "keep-alive", "te", "upgrade"] {
+            assert!(!got.contains_key(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn look_alike_fields_do_not_reach_a_service() {
+        let got = sent(&[
+            ("x_forwarded_for", "1.1.1.1"),
+            ("x.forwarded.for", "1.1.1.1"),
+            ("X-FORWARDED-FOR", "1.1.1.1"),
+            ("forwarded", "for=1.1.1.1"),
+            ("platform-sessions-ended", "7"),
+            ("x_trace", "1"),
+            ("x-trace", "1"),
+        ]);
+        assert_eq!(got.get_all("x-forwarded-for").iter().count(), 1);
+        assert!(got.values().all(|value| value != "1.1.1.1"));
+        assert!(
+            got.contains_key("x-trace")
+                && !got.contains_key("x_trace")
+                && !got.contains_key("platform-sessions-ended")
+        );
+    }
+
+    #[test]
+    fn what_is_between_services_never_reaches_a_client() {
+        let mut headers = HeaderMap::new();
+        for name in
+            ["server", "connection", SESSIONS_ENDED, TOKENS_ENDED, "access-control-allow-origin", "etag"]
+        {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static("x"));
+        }
+        to_client(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["etag"]);
+    }
+}
