@@ -7,9 +7,10 @@
 )]
 
 mod database;
+mod gateway;
 mod postgres;
 
-pub use self::database::TestDatabase;
+pub use self::{database::TestDatabase, gateway::TestGateway};
 
 /// Writes each test twice, on SQLite and on a real PostgreSQL: `mod <name> { on_sqlite, on_postgres }`.
 #[macro_export]

@@ -77,13 +77,13 @@ pub struct Service {
 /// See [`StartError`].
 pub async fn bind(config: Config) -> Result<Service, StartError> {
     let public = wire::document()?;
-    let mut operations = Operation::all(&public)?;
-    operations.extend(Operation::all(&wire::internal_document()?)?);
     let about = About {
         title: "Users".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         description: "The users service. Called through the gateway, with its internal tokens.".to_owned(),
     };
+    let whole = document::merge(&about, &[public.clone(), wire::internal_document()?])?;
+    let operations = Operation::all(&whole)?;
     let document = document::merge(&about, &[public])?.to_string();
     let tokens = InternalTokens::new(wire::SERVICE, &config.gateway_url)
         .map_err(|error| StartError::Keys(error.to_string()))?;
@@ -114,7 +114,7 @@ impl Service {
     /// # Errors
     /// See [`ServeError`].
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServeError> {
-        let app = app(&self.config, &self.database, self.operations, self.document, self.tokens, &shutdown);
+        let app = app(&self.config, &self.database, &self.operations, self.document, self.tokens, &shutdown);
         self.server.run(app, shutdown).await;
         Ok(self.database.close().await?)
     }
@@ -123,12 +123,12 @@ impl Service {
 fn app(
     config: &Config,
     database: &Database,
-    operations: Arc<Vec<Operation>>,
+    operations: &Arc<Vec<Operation>>,
     document: String,
     tokens: Arc<InternalTokens>,
     shutdown: &CancellationToken,
 ) -> impl Endpoint + use<> {
-    let mut routes = Routes::of(&operations);
+    let mut routes = Routes::of(operations);
     for path in ["/healthz", "/readyz", "/api_v1/openapi.json"] {
         routes.add(path, Method::GET);
     }
@@ -138,8 +138,8 @@ fn app(
     let api = Api::new(Arc::new(users));
     let operations_of = |limit| {
         (
-            Checked::new(UsersApi::new(api.clone()), Arc::clone(&operations), limit),
-            Checked::new(InternalApi::new(api.clone()), Arc::clone(&operations), limit),
+            Checked::new(UsersApi::new(api.clone()), Arc::clone(operations), limit),
+            Checked::new(InternalApi::new(api.clone()), Arc::clone(operations), limit),
         )
     };
     let service = OpenApiService::new(operations_of(config.body_limit), "Users", env!("CARGO_PKG_VERSION"));

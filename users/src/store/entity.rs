@@ -1,4 +1,4 @@
-//! The tables, as SeaORM sees them. Times are whole microseconds since 1970.
+//! The tables, as `SeaORM` sees them. Times are whole microseconds since 1970.
 #![expect(unreachable_pub, reason = "the derived code is public")]
 
 pub(super) mod user {

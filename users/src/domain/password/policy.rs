@@ -64,8 +64,10 @@ impl Policy {
         if estimate.score() >= Score::Two {
             return Ok(());
         }
-        let reason =
-            estimate.feedback().and_then(zxcvbn::feedback::Feedback::warning).map(|warning| warning.to_string());
+        let reason = estimate
+            .feedback()
+            .and_then(zxcvbn::feedback::Feedback::warning)
+            .map(|warning| warning.to_string());
         let reason = reason.unwrap_or_else(|| "Add a word or two that do not belong together.".to_owned());
         Err(UsersError::invalid("password", format!("is too easily guessed: {reason}")))
     }

@@ -122,14 +122,14 @@ async fn a_full_queue_answers_at_once_and_its_places_come_back() {
     let pool = Pool::new(1, 1);
     let (release, held) = oneshot::channel::<()>();
     let first = pool.run(move || held.blocking_recv());
-    let second = pool.run(|| Ok(()));
+    let second = pool.run(|| ());
     tokio::pin!(first, second);
     // Polled once, each takes its place.
     assert!(futures_pending(&mut first).await && futures_pending(&mut second).await);
     assert!(matches!(pool.run(|| ()).await, Err(UsersError::Busy(_))));
     release.send(()).unwrap();
     first.await.unwrap().unwrap();
-    second.await.unwrap().unwrap();
+    second.await.unwrap();
     pool.run(|| ()).await.unwrap();
 }
 

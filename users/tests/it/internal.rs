@@ -1,0 +1,81 @@
+//! What the gateway alone asks.
+
+use contract::users::SERVICE;
+use kit::on_both_databases;
+use serde_json::json;
+
+use crate::service::{PASSWORD, TestService, admin, anonymous, gateway, operator, user};
+
+on_both_databases! {
+    async fn a_password_is_checked_for_the_gateway(database: TestDatabase) {
+        let service = TestService::start(database).await;
+        let ann = service.user("Ann@example.com").await;
+        let identity = service.sign_in(" ANN@EXAMPLE.COM ", PASSWORD).await.ok(200);
+        assert_eq!((&identity.body["user"]["id"], &identity.body["epoch"]), (&json!(ann), &json!(1)));
+        for (email, password) in [
+            ("ann@example.com", "wrong"), ("ann@example.com", ""), ("nobody@example.com", PASSWORD), ("x", "y"), ("", ""),
+        ] {
+            let refused = service.sign_in(email, password).await;
+            assert_eq!(refused.problem(400), "Incorrect email or password", "{email:?}");
+        }
+        assert_eq!(service.sign_in("ann@example.com", &"x".repeat(1025)).await.pointers(), ["/password"]);
+        assert_eq!(service.post(&gateway(), "/internal/credentials/verify", json!({})).await.pointers(), ["/email", "/password"]);
+    }
+
+    async fn an_inactive_user_is_told_so_only_with_the_right_password(database: TestDatabase) {
+        let service = TestService::start(database).await;
+        let ann = service.user("ann@example.com").await;
+        service.put(&operator(), &format!("/api_v1/users/{ann}"), json!({ "is_active": false })).await.ok(200);
+        assert_eq!(service.sign_in("ann@example.com", PASSWORD).await.problem(400), "Inactive user");
+        assert_eq!(service.sign_in("ann@example.com", "wrong").await.problem(400), "Incorrect email or password");
+    }
+
+    async fn how_a_user_stands_is_told_to_the_gateway(database: TestDatabase) {
+        let service = TestService::start(database).await;
+        let ann = service.user("ann@example.com").await;
+        let path = format!("/internal/users/{ann}");
+        assert_eq!(service.get(&gateway(), &path).await.ok(200).body["epoch"], 1);
+        service.put(&operator(), &format!("/api_v1/users/{ann}"), json!({ "is_active": false })).await.ok(200);
+        let disabled = service.get(&gateway(), &path).await.ok(200);
+        assert_eq!((&disabled.body["epoch"], &disabled.body["user"]["is_active"]), (&json!(2), &json!(false)));
+        service.get(&gateway(), "/internal/users/424242").await.problem(404);
+    }
+
+    async fn nobody_but_the_gateway_asks(database: TestDatabase) {
+        let service = TestService::start(database).await;
+        let ann = service.user("ann@example.com").await;
+        for who in [anonymous(), user(ann), admin(ann), operator()] {
+            let credentials = json!({ "email": "ann@example.com", "password": PASSWORD });
+            service.post(&who, "/internal/credentials/verify", credentials).await.problem(403);
+            service.get(&who, &format!("/internal/users/{ann}")).await.problem(403);
+        }
+    }
+
+    async fn a_call_without_a_good_internal_token_is_401(database: TestDatabase) {
+        let service = TestService::start(database).await;
+        let url = format!("http://{}/api_v1/users/me", service.address);
+        service.send(service.client.get(&url)).await.problem(401);
+        let good = |bend: fn(&mut kit::internal_token::InternalClaims)| {
+            let mut claims = service.gateway.claims(SERVICE, &contract::Subject::Operator, &[contract::Role::ADMIN]);
+            bend(&mut claims);
+            claims
+        };
+        let kind = kit::internal_token::KIND;
+        let sign = |claims, kind: &str| service.gateway.sign(&claims, kind);
+        for token in [
+            "garbage".to_owned(),
+            sign(good(|_| {}), "at+jwt"),
+            sign(good(|_| {}), "JWT"),
+            sign(good(|claims| claims.aud = "orders".into()), kind),
+            sign(good(|claims| claims.iss = "somebody".into()), kind),
+            sign(good(|claims| claims.exp -= 3600), kind),
+            sign(good(|claims| claims.nbf += 3600), kind),
+            sign(good(|claims| claims.sub = "ann@example.com".into()), kind),
+            kit::testing::TestGateway::start().await.token(SERVICE, &contract::Subject::Operator, &[contract::Role::ADMIN]),
+        ] {
+            let answer = service.send(service.client.get(format!("{url}?x")).bearer_auth(&token)).await;
+            answer.problem(401);
+            assert!(answer.header("www-authenticate").unwrap().contains("invalid_token"), "{token}");
+        }
+    }
+}

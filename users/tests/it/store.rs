@@ -1,0 +1,143 @@
+//! The store without the service around it.
+
+use contract::{Role, Timestamp, UserId};
+use kit::{database::Database, on_both_databases, testing::TestDatabase};
+use users::{
+    SqlStore,
+    domain::{
+        Decision, Listing, User, UserStore, UsersError, listing::Order, password::PasswordHash,
+        user::with_user_role,
+    },
+};
+
+async fn open(database: &TestDatabase) -> (SqlStore, Database) {
+    migration::up(migration::Service::Users, database.url(), None).await.unwrap();
+    let open = database.open().await;
+    (SqlStore::new(open.clone()), open)
+}
+
+fn at(microseconds: i64) -> Timestamp {
+    Timestamp::from_microseconds(microseconds).unwrap()
+}
+
+fn new(email: &str, roles: &[Role]) -> User {
+    User {
+        id: UserId(0),
+        email: email.parse().unwrap(),
+        is_active: true,
+        first_name: Some("Zoë".to_owned()),
+        last_name: None,
+        roles: with_user_role(roles.iter().cloned()),
+        password_hash: PasswordHash::from("$x$y".to_owned()),
+        epoch: 1,
+        version: 1,
+        created_at: at(1_700_000_000_123_456),
+        updated_at: at(1_700_000_000_123_456),
+    }
+}
+
+on_both_databases! {
+    async fn a_user_comes_back_as_it_was_kept(database: TestDatabase) {
+        let (store, _) = open(&database).await;
+        let kept = store.insert(new("Zoë@Example.com", &[Role::ADMIN])).await.unwrap();
+        assert_eq!(store.find(kept.id).await.unwrap(), Some(kept.clone()));
+        let found = store.find_by_email(&"ZOË@example.com".parse().unwrap()).await.unwrap().unwrap();
+        assert_eq!((found.email.as_written(), &found), ("Zoë@Example.com", &kept));
+        assert_eq!(store.find(UserId(i64::MAX)).await.unwrap(), None);
+        assert_eq!(store.insert(new("ZOË@example.com", &[])).await, Err(UsersError::Duplicate));
+    }
+
+    async fn a_decision_that_fails_changes_nothing(database: TestDatabase) {
+        let (store, _) = open(&database).await;
+        let kept = store.insert(new("a@example.com", &[])).await.unwrap();
+        let refused = store.change(kept.id, None, |_, _| Err(UsersError::Stale)).await;
+        assert_eq!(refused.unwrap_err(), UsersError::Stale);
+        let missing = store.change(UserId(99), None, |_, _| Ok(Decision::Delete)).await;
+        assert_eq!(missing.unwrap_err(), UsersError::NotFound);
+        assert_eq!(store.find(kept.id).await.unwrap(), Some(kept));
+    }
+
+    async fn a_change_whose_address_is_taken_changes_nothing(database: TestDatabase) {
+        let (store, _) = open(&database).await;
+        store.insert(new("a@example.com", &[])).await.unwrap();
+        let kept = store.insert(new("b@example.com", &[])).await.unwrap();
+        let change = |user: &User, _| {
+            let roles = with_user_role(["editor".parse().unwrap()]);
+            let after = User { email: "A@example.com".parse().unwrap(), roles, ..user.clone() };
+            Ok(Decision::Replace(Box::new(after)))
+        };
+        assert_eq!(store.change(kept.id, None, change).await.unwrap_err(), UsersError::Duplicate);
+        assert_eq!(store.find(kept.id).await.unwrap(), Some(kept));
+    }
+
+    async fn changes_of_one_user_wait_for_each_other(database: TestDatabase) {
+        let (store, _) = open(&database).await;
+        let kept = store.insert(new("a@example.com", &[])).await.unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 0..16 {
+            let (store, id) = (store.clone(), kept.id);
+            tasks.spawn(async move {
+                let add = move |user: &User, _| {
+                    let mut after = user.clone();
+                    after.version += 1;
+                    after.roles.insert(format!("r{number}").parse().unwrap());
+                    Ok(Decision::Replace(Box::new(after)))
+                };
+                store.change(id, None, add).await.unwrap();
+            });
+        }
+        tasks.join_all().await;
+        let after = store.find(kept.id).await.unwrap().unwrap();
+        assert_eq!((after.version, after.roles.len()), (17, 17));
+    }
+
+    async fn a_password_hashed_anew_does_not_undo_a_change_of_it(database: TestDatabase) {
+        let (store, _) = open(&database).await;
+        let kept = store.insert(new("a@example.com", &[])).await.unwrap();
+        let hash = |text: &str| PasswordHash::from(text.to_owned());
+        store.rehash(kept.id, &hash("$other"), &hash("$new")).await.unwrap();
+        assert_eq!(store.find(kept.id).await.unwrap(), Some(kept.clone()));
+        store.rehash(kept.id, &kept.password_hash, &hash("$new")).await.unwrap();
+        let after = store.find(kept.id).await.unwrap().unwrap();
+        assert_eq!((after.password_hash, after.version, after.epoch), (hash("$new"), 1, 1));
+    }
+
+    async fn users_of_one_moment_are_listed_once_each(database: TestDatabase) {
+        let (store, _) = open(&database).await;
+        for number in 0..7 {
+            store.insert(new(&format!("u{number}@example.com"), &[])).await.unwrap();
+        }
+        let order = Order::parse("-created_at").unwrap();
+        let mut listing = Listing { order: order.clone(), limit: 3, ..Listing::default() };
+        let mut found = Vec::new();
+        loop {
+            let page = store.list(&listing).await.unwrap();
+            found.extend(page.users.iter().map(|user| user.id.0));
+            if !page.more {
+                break;
+            }
+            listing.after = page.users.last().map(|last| users::domain::cursor::Cursor::after(last, &order, page.total));
+        }
+        assert_eq!(found, [1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    async fn a_page_by_its_place_uses_the_index(database: TestDatabase) {
+        use sea_orm::{ConnectionTrait, DbBackend, Statement};
+        let (_, open) = open(&database).await;
+        let page = "SELECT id FROM users WHERE created_at <= 5 AND (created_at < 5 OR (created_at = 5 AND id > 7)) \
+            ORDER BY created_at DESC, id ASC LIMIT 10";
+        let (explain, wanted) = match open.backend() {
+            DbBackend::Sqlite => (format!("EXPLAIN QUERY PLAN {page}"), "users_created_at_id (created_at<?)"),
+            _ => (format!("EXPLAIN (COSTS OFF) {page}"), "users_created_at_id"),
+        };
+        let connection = open.begin_write().await.unwrap();
+        if open.backend() == DbBackend::Postgres {
+            // An empty table is read whole otherwise.
+            connection.execute_unprepared("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off").await.unwrap();
+        }
+        let rows = connection.query_all_raw(Statement::from_string(open.backend(), explain)).await.unwrap();
+        let index = usize::from(open.backend() == DbBackend::Sqlite) * 3;
+        let plan: Vec<String> = rows.iter().map(|row| row.try_get_by_index(index).unwrap()).collect();
+        assert!(plan.join("\n").contains(wanted), "{plan:?}");
+    }
+}
