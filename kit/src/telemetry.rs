@@ -77,10 +77,7 @@ fn filter(settings: &LogSettings, surroundings: &Surroundings) -> EnvFilter {
 /// Panics become log lines of the same form as all others.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic
-            .location()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or("of unknown kind");
         tracing::error!(place, message, "a task panicked");
     }));
@@ -115,15 +112,9 @@ mod tests {
 
     #[test]
     fn rust_log_wins_where_it_can_be_read() {
-        let settings = LogSettings {
-            level: "warn".to_owned(),
-            format: LogFormat::Auto,
-        };
+        let settings = LogSettings { level: "warn".to_owned(), format: LogFormat::Auto };
         let with = |value: Option<&str>| {
-            let surroundings = Surroundings {
-                rust_log: value.map(str::to_owned),
-                ..Surroundings::default()
-            };
+            let surroundings = Surroundings { rust_log: value.map(str::to_owned), ..Surroundings::default() };
             filter(&settings, &surroundings).to_string()
         };
         assert_eq!(with(Some("debug")), "debug");

@@ -34,10 +34,7 @@ pub(super) fn read(path: &Path, text: &str, faults: &mut Vec<Fault>) -> Vec<Foun
         Err(error) => {
             let line = error.span().map_or(1, |span| line_of(text, span.start));
             faults.push(Fault {
-                origin: Origin::File {
-                    path: path.to_owned(),
-                    line,
-                },
+                origin: Origin::File { path: path.to_owned(), line },
                 key: None,
                 problem: format!("is not TOML: {}", error.message().replace('\n', ", ")),
                 remedy: None,
@@ -45,12 +42,7 @@ pub(super) fn read(path: &Path, text: &str, faults: &mut Vec<Fault>) -> Vec<Foun
             return Vec::new();
         }
     };
-    let mut reader = Reader {
-        path,
-        text,
-        faults,
-        found: Vec::new(),
-    };
+    let mut reader = Reader { path, text, faults, found: Vec::new() };
     reader.top(document.as_table());
     reader.found
 }
@@ -99,17 +91,9 @@ impl Reader<'_> {
 
     fn unknown_at_top(&mut self, name: &str, item: &Item, line: usize) {
         let sections: Vec<&str> = SECTIONS.iter().map(|(section, _)| *section).collect();
-        let remedy = if item.is_table_like() {
-            did_you_mean(name, sections)
-        } else {
-            None
-        }
-        .or_else(|| suggestion(name));
-        let what = if item.is_table_like() {
-            "is not a section"
-        } else {
-            "is not a setting"
-        };
+        let remedy = if item.is_table_like() { did_you_mean(name, sections) } else { None }
+            .or_else(|| suggestion(name));
+        let what = if item.is_table_like() { "is not a section" } else { "is not a setting" };
         self.fault(line, name, what, remedy);
     }
 
@@ -121,32 +105,18 @@ impl Reader<'_> {
             Item::Value(value) => raw(value),
             _ => Raw::Other("a section, not a value"),
         };
-        let origin = Origin::File {
-            path: self.path.to_owned(),
-            line,
-        };
-        self.found.push(Found {
-            setting,
-            names_file,
-            raw,
-            origin,
-        });
+        let origin = Origin::File { path: self.path.to_owned(), line };
+        self.found.push(Found { setting, names_file, raw, origin });
     }
 
     fn line(&self, table: &dyn TableLike, name: &str, item: &Item) -> usize {
-        let span = table
-            .key(name)
-            .and_then(toml_edit::Key::span)
-            .or_else(|| item.span());
+        let span = table.key(name).and_then(toml_edit::Key::span).or_else(|| item.span());
         span.map_or(1, |span| line_of(self.text, span.start))
     }
 
     fn fault(&mut self, line: usize, key: &str, problem: &str, remedy: Option<String>) {
         self.faults.push(Fault {
-            origin: Origin::File {
-                path: self.path.to_owned(),
-                line,
-            },
+            origin: Origin::File { path: self.path.to_owned(), line },
             key: Some(key.to_owned()),
             problem: problem.to_owned(),
             remedy,
@@ -160,16 +130,10 @@ pub(super) fn suggestion(key: &str) -> Option<String> {
         return Some(format!("did you mean {found}?"));
     }
     let name = key.rsplit('.').next().unwrap_or(key);
-    let exact: BTreeSet<&str> = SETTINGS
-        .iter()
-        .filter(|setting| setting.name() == name)
-        .map(|setting| setting.key)
-        .collect();
+    let exact: BTreeSet<&str> =
+        SETTINGS.iter().filter(|setting| setting.name() == name).map(|setting| setting.key).collect();
     if !exact.is_empty() {
-        return Some(format!(
-            "did you mean {}?",
-            exact.into_iter().collect::<Vec<_>>().join(" or ")
-        ));
+        return Some(format!("did you mean {}?", exact.into_iter().collect::<Vec<_>>().join(" or ")));
     }
     let names = SETTINGS.iter().map(Setting::name);
     let near = closest(name, names)?;
@@ -184,11 +148,7 @@ fn raw(value: &Value) -> Raw {
         Value::String(text) => Raw::Text(text.value().clone()),
         Value::Integer(number) => Raw::Integer(*number.value()),
         Value::Boolean(value) => Raw::Bool(*value.value()),
-        Value::Array(items) => match items
-            .iter()
-            .map(|item| item.as_str().map(str::to_owned))
-            .collect()
-        {
+        Value::Array(items) => match items.iter().map(|item| item.as_str().map(str::to_owned)).collect() {
             Some(list) => Raw::List(list),
             None => Raw::Other("a list of other things than text"),
         },
@@ -199,10 +159,5 @@ fn raw(value: &Value) -> Raw {
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes()
-        .iter()
-        .take(offset)
-        .filter(|byte| **byte == b'\n')
-        .count()
-        + 1
+    text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
 }

@@ -6,6 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use url::Url;
 
+use crate::database::DatabaseUrl;
+
 use super::units::{networks, parse_bytes, parse_duration, show_bytes, show_duration};
 
 /// What a setting accepts.
@@ -99,15 +101,8 @@ impl Kind {
                     .to_owned()
             }
             Self::Bool => "true or false".to_owned(),
-            Self::Integer {
-                minimum,
-                maximum,
-                unit,
-            } => format!("{minimum} to {maximum} {unit}"),
-            Self::Duration {
-                minimum_ms,
-                maximum_ms,
-            } => {
+            Self::Integer { minimum, maximum, unit } => format!("{minimum} to {maximum} {unit}"),
+            Self::Duration { minimum_ms, maximum_ms } => {
                 format!(
                     "{} to {} (units ms, s, m, h, d)",
                     show_duration(*minimum_ms),
@@ -115,21 +110,14 @@ impl Kind {
                 )
             }
             Self::Bytes { minimum, maximum } => {
-                format!(
-                    "{} to {} (units B, KiB, MiB, GiB)",
-                    show_bytes(*minimum),
-                    show_bytes(*maximum)
-                )
+                format!("{} to {} (units B, KiB, MiB, GiB)", show_bytes(*minimum), show_bytes(*maximum))
             }
-            Self::Address => {
-                "an IP address and a port of 0 to 65535, such as 127.0.0.1:8001".to_owned()
-            }
+            Self::Address => "an IP address and a port of 0 to 65535, such as 127.0.0.1:8001".to_owned(),
             Self::Url => "an http:// or https:// address without query".to_owned(),
             Self::DatabaseUrl => "sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME".to_owned(),
             Self::Choice(words) => words.join(" or "),
             Self::Networks => {
-                "networks such as 10.0.0.0/8 or fd00::/8 (in a variable separated by commas)"
-                    .to_owned()
+                "networks such as 10.0.0.0/8 or fd00::/8 (in a variable separated by commas)".to_owned()
             }
             Self::Base64Key { bytes } => format!("{bytes} bytes in Base64"),
         }
@@ -148,63 +136,38 @@ impl Kind {
                 "false" => Ok(Canonical::Bool(false)),
                 other => Err(format!("is {other:?}")),
             },
-            (
-                Self::Integer {
-                    minimum, maximum, ..
-                },
-                Raw::Integer(value),
-            ) => within(*value, *minimum, *maximum),
-            (
-                Self::Integer {
-                    minimum, maximum, ..
-                },
-                Raw::Text(text),
-            ) => match text.parse::<i64>() {
+            (Self::Integer { minimum, maximum, .. }, Raw::Integer(value)) => {
+                within(*value, *minimum, *maximum)
+            }
+            (Self::Integer { minimum, maximum, .. }, Raw::Text(text)) => match text.parse::<i64>() {
                 Ok(value) => within(value, *minimum, *maximum),
                 Err(_) => Err(format!("is {text:?}, not a whole number")),
             },
-            (
-                Self::Duration {
-                    minimum_ms,
-                    maximum_ms,
-                },
-                Raw::Text(text),
-            ) => {
+            (Self::Duration { minimum_ms, maximum_ms }, Raw::Text(text)) => {
                 let milliseconds = parse_duration(text)?;
                 if milliseconds < *minimum_ms || milliseconds > *maximum_ms {
                     return Err(format!("is {text:?}, out of range"));
                 }
                 number(milliseconds)
             }
-            (Self::Duration { .. }, Raw::Integer(value)) => {
-                Err(format!("is {value} without a unit"))
-            }
+            (Self::Duration { .. }, Raw::Integer(value)) => Err(format!("is {value} without a unit")),
             (Self::Bytes { minimum, maximum }, Raw::Text(text)) => {
                 in_bytes(parse_bytes(text)?, *minimum, *maximum, text)
             }
             (Self::Bytes { minimum, maximum }, Raw::Integer(value)) => {
                 let text = value.to_string();
-                in_bytes(
-                    u64::try_from(*value).map_err(|_| format!("is {text}"))?,
-                    *minimum,
-                    *maximum,
-                    &text,
-                )
+                in_bytes(u64::try_from(*value).map_err(|_| format!("is {text}"))?, *minimum, *maximum, &text)
             }
             (Self::Networks, Raw::List(items)) => {
                 networks(items.iter().map(String::as_str)).map(Canonical::List)
             }
-            (Self::Networks, Raw::Text(text)) => networks(
-                text.split(',')
-                    .map(str::trim)
-                    .filter(|part| !part.is_empty()),
-            )
-            .map(Canonical::List),
+            (Self::Networks, Raw::Text(text)) => {
+                networks(text.split(',').map(str::trim).filter(|part| !part.is_empty())).map(Canonical::List)
+            }
             (_, Raw::Text(text)) => self.check_text(text, secret).map(Canonical::Text),
-            (_, Raw::Integer(value)) if secret => Err(format!(
-                "is a number of {} digits, not text",
-                value.to_string().len()
-            )),
+            (_, Raw::Integer(value)) if secret => {
+                Err(format!("is a number of {} digits, not text", value.to_string().len()))
+            }
             (_, Raw::Integer(value)) => Err(format!("is the number {value}")),
             (_, Raw::Bool(value)) => Err(format!("is {value}")),
             (_, Raw::List(_)) => Err("is a list".to_owned()),
@@ -212,11 +175,7 @@ impl Kind {
     }
 
     fn check_text(&self, text: &str, secret: bool) -> Result<String, String> {
-        let shown = if secret {
-            String::new()
-        } else {
-            format!(" {text:?}")
-        };
+        let shown = if secret { String::new() } else { format!(" {text:?}") };
         match self {
             Self::Text { maximum_length } => {
                 let length = text.chars().count();
@@ -237,13 +196,7 @@ impl Kind {
                 .parse::<tracing_subscriber::EnvFilter>()
                 .map(|_| text.to_owned())
                 .map_err(|_| format!("is{shown}"))
-                .and_then(|text| {
-                    if known_levels(&text) {
-                        Ok(text)
-                    } else {
-                        Err(format!("is{shown}"))
-                    }
-                }),
+                .and_then(|text| if known_levels(&text) { Ok(text) } else { Err(format!("is{shown}")) }),
             Self::Address => text
                 .parse::<SocketAddr>()
                 .map(|address| address.to_string())
@@ -264,16 +217,10 @@ impl Kind {
                 }
                 _ => Err(format!("is{shown}{}", kubernetes_hint(text))),
             },
-            Self::DatabaseUrl => {
-                let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
-                match scheme {
-                    "sqlite" => Ok(text.to_owned()),
-                    "postgres" | "postgresql" => Url::parse(text)
-                        .map(|_| text.to_owned())
-                        .map_err(|error| format!("is not a URL: {error}")),
-                    _ => Err("is neither sqlite nor postgres".to_owned()),
-                }
-            }
+            Self::DatabaseUrl => match text.parse::<DatabaseUrl>() {
+                Ok(_) => Ok(text.to_owned()),
+                Err(error) => Err(error.to_string()),
+            },
             Self::Choice(words) => {
                 if words.contains(&text) {
                     Ok(text.to_owned())
@@ -310,17 +257,11 @@ fn within(value: i64, minimum: i64, maximum: i64) -> Result<Canonical, String> {
 }
 
 fn in_bytes(bytes: u64, minimum: u64, maximum: u64, text: &str) -> Result<Canonical, String> {
-    if bytes < minimum || bytes > maximum {
-        Err(format!("is {text}, out of range"))
-    } else {
-        number(bytes)
-    }
+    if bytes < minimum || bytes > maximum { Err(format!("is {text}, out of range")) } else { number(bytes) }
 }
 
 fn number(value: u64) -> Result<Canonical, String> {
-    i64::try_from(value)
-        .map(Canonical::Number)
-        .map_err(|_| "is out of range".to_owned())
+    i64::try_from(value).map(Canonical::Number).map_err(|_| "is out of range".to_owned())
 }
 
 /// `EnvFilter` takes a bare unknown word for a module's name; a level alone must be a level.

@@ -75,15 +75,10 @@ impl Settings {
 
 fn shown_kind(kind: &Kind, value: ValueKind) -> String {
     match (kind, value) {
-        (Kind::Duration { .. }, ValueKind::I64(milliseconds)) => {
-            show_duration(milliseconds.unsigned_abs())
-        }
+        (Kind::Duration { .. }, ValueKind::I64(milliseconds)) => show_duration(milliseconds.unsigned_abs()),
         (Kind::Bytes { .. }, ValueKind::I64(bytes)) => show_bytes(bytes.unsigned_abs()),
         (_, ValueKind::Array(items)) => {
-            let items: Vec<String> = items
-                .into_iter()
-                .filter_map(|item| item.into_string().ok())
-                .collect();
+            let items: Vec<String> = items.into_iter().filter_map(|item| item.into_string().ok()).collect();
             format!("[{}]", items.join(", "))
         }
         (_, other) => other.to_string(),
@@ -99,15 +94,9 @@ pub fn shown_database_url(url: &str) -> String {
     match url::Url::parse(url) {
         Ok(parsed) => {
             let host = parsed.host_str().unwrap_or("localhost");
-            let port = parsed
-                .port()
-                .map(|port| format!(":{port}"))
-                .unwrap_or_default();
-            let user = if parsed.username().is_empty() && parsed.password().is_none() {
-                ""
-            } else {
-                "********@"
-            };
+            let port = parsed.port().map(|port| format!(":{port}")).unwrap_or_default();
+            let user =
+                if parsed.username().is_empty() && parsed.password().is_none() { "" } else { "********@" };
             format!("postgres://{user}{host}{port}{}", parsed.path())
         }
         Err(_) => HIDDEN.to_owned(),

@@ -50,14 +50,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Faults> {
     let mut faults = Vec::new();
     let mut warnings = Vec::new();
     let (file, in_file) = from_file(sources, &mut faults);
-    let in_environment = from_environment(
-        sources,
-        if sources.strict {
-            &mut faults
-        } else {
-            &mut warnings
-        },
-    );
+    let in_environment = from_environment(sources, if sources.strict { &mut faults } else { &mut warnings });
     let in_flags = from_flags(sources, &mut faults);
 
     let mut origins: BTreeMap<&'static str, Origin> = BTreeMap::new();
@@ -68,20 +61,10 @@ pub fn load(sources: &Sources) -> Result<Loaded, Faults> {
     if !faults.is_empty() {
         return Err(Faults(faults));
     }
-    let whole = builder
-        .build()
-        .and_then(|merged| Settings::from_config(merged, origins));
+    let whole = builder.build().and_then(|merged| Settings::from_config(merged, origins));
     let settings = whole.map_err(|error| Faults(vec![internal(&error)]))?;
     let crossed = settings.cross_faults();
-    if crossed.is_empty() {
-        Ok(Loaded {
-            settings,
-            warnings,
-            file,
-        })
-    } else {
-        Err(Faults(crossed))
-    }
+    if crossed.is_empty() { Ok(Loaded { settings, warnings, file }) } else { Err(Faults(crossed)) }
 }
 
 fn internal(error: &ConfigError) -> Fault {
@@ -110,11 +93,7 @@ impl Source for Layer {
     }
 
     fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
-        Ok(self
-            .0
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), Value::new(None, kind(value))))
-            .collect())
+        Ok(self.0.iter().map(|(key, value)| ((*key).to_owned(), Value::new(None, kind(value)))).collect())
     }
 }
 
@@ -139,40 +118,18 @@ fn defaults() -> Layer {
     layer
 }
 
-fn layer(
-    found: Vec<Found>,
-    origins: &mut BTreeMap<&'static str, Origin>,
-    faults: &mut Vec<Fault>,
-) -> Layer {
+fn layer(found: Vec<Found>, origins: &mut BTreeMap<&'static str, Origin>, faults: &mut Vec<Fault>) -> Layer {
     let mut layer = Layer::default();
     let mut given: BTreeMap<&'static str, Origin> = BTreeMap::new();
-    for Found {
-        setting,
-        names_file,
-        raw,
-        origin,
-    } in found
-    {
+    for Found { setting, names_file, raw, origin } in found {
         let mut fault = |problem: String, remedy: Option<String>| {
-            let key = if names_file {
-                format!("{}_file", setting.key)
-            } else {
-                setting.key.to_owned()
-            };
-            faults.push(Fault {
-                origin: origin.clone(),
-                key: Some(key),
-                problem,
-                remedy,
-            });
+            let key = if names_file { format!("{}_file", setting.key) } else { setting.key.to_owned() };
+            faults.push(Fault { origin: origin.clone(), key: Some(key), problem, remedy });
         };
         if let Some(other) = given.get(setting.key) {
             fault(
                 format!("is set as well at {other}"),
-                Some(format!(
-                    "set only one of {} and its _file form",
-                    setting.key
-                )),
+                Some(format!("set only one of {} and its _file form", setting.key)),
             );
             continue;
         }
@@ -183,20 +140,14 @@ fn layer(
                 continue;
             };
             if path.is_empty() {
-                fault(
-                    "is empty".to_owned(),
-                    Some("it names a file that holds the secret".to_owned()),
-                );
+                fault("is empty".to_owned(), Some("it names a file that holds the secret".to_owned()));
                 continue;
             }
             let path = PathBuf::from(path);
             match read_secret_file(&path) {
                 Ok(secret) => (
                     Raw::Text(secret.expose_secret().to_owned()),
-                    Origin::SecretFile {
-                        path,
-                        named_by: Box::new(origin.clone()),
-                    },
+                    Origin::SecretFile { path, named_by: Box::new(origin.clone()) },
                 ),
                 Err(problem) => {
                     fault(problem, None);
@@ -211,10 +162,7 @@ fn layer(
                 layer.0.insert(setting.key, value);
                 origins.insert(setting.key, origin);
             }
-            Err(problem) => fault(
-                problem,
-                Some(format!("it takes {}", setting.kind.allowed())),
-            ),
+            Err(problem) => fault(problem, Some(format!("it takes {}", setting.kind.allowed()))),
         }
     }
     layer
@@ -223,10 +171,9 @@ fn layer(
 fn from_file(sources: &Sources, faults: &mut Vec<Fault>) -> (Option<PathBuf>, Vec<Found>) {
     let named = match (&sources.file, sources.environment.get("PLATFORM_CONFIG")) {
         (Some(path), _) => Some((path.clone(), Origin::Flag("--config".to_owned()))),
-        (None, Some(path)) if !path.is_empty() => Some((
-            PathBuf::from(path),
-            Origin::Variable("PLATFORM_CONFIG".to_owned()),
-        )),
+        (None, Some(path)) if !path.is_empty() => {
+            Some((PathBuf::from(path), Origin::Variable("PLATFORM_CONFIG".to_owned())))
+        }
         _ => None,
     };
     let (path, named_by) = match named {
@@ -235,11 +182,7 @@ fn from_file(sources: &Sources, faults: &mut Vec<Fault>) -> (Option<PathBuf>, Ve
     };
     match std::fs::read_to_string(sources.folder.join(&path)) {
         Ok(text) => {
-            let found = file::read(
-                &path,
-                text.strip_prefix('\u{feff}').unwrap_or(&text),
-                faults,
-            );
+            let found = file::read(&path, text.strip_prefix('\u{feff}').unwrap_or(&text), faults);
             (Some(path), found)
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && named_by.is_none() => {
@@ -247,10 +190,7 @@ fn from_file(sources: &Sources, faults: &mut Vec<Fault>) -> (Option<PathBuf>, Ve
         }
         Err(error) => {
             faults.push(Fault {
-                origin: named_by.unwrap_or_else(|| Origin::File {
-                    path: path.clone(),
-                    line: 1,
-                }),
+                origin: named_by.unwrap_or_else(|| Origin::File { path: path.clone(), line: 1 }),
                 key: None,
                 problem: format!(
                     "the configuration file {} can't be read: {}",
@@ -329,20 +269,14 @@ fn meant<'a>(name: &str, known: &'a BTreeSet<String>, others: &'a [String]) -> O
 fn made_by_kubernetes(rest: &str, value: &str) -> bool {
     let port_of = |tail: &str| {
         let mut parts = tail.split('_');
-        parts
-            .next()
-            .is_some_and(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
-            && parts
-                .next()
-                .is_some_and(|protocol| matches!(protocol, "TCP" | "UDP" | "SCTP"))
+        parts.next().is_some_and(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
+            && parts.next().is_some_and(|protocol| matches!(protocol, "TCP" | "UDP" | "SCTP"))
     };
     let whole = format!("_{rest}");
     whole.ends_with("_SERVICE_HOST")
         || whole.contains("_SERVICE_PORT")
         || (whole.ends_with("_PORT") && value.contains("://"))
-        || whole
-            .rsplit_once("_PORT_")
-            .is_some_and(|(_, tail)| port_of(tail) || matches!(tail, "TCP" | "UDP"))
+        || whole.rsplit_once("_PORT_").is_some_and(|(_, tail)| port_of(tail) || matches!(tail, "TCP" | "UDP"))
         || whole.split("_PORT_").skip(1).any(port_of)
 }
 
@@ -354,16 +288,12 @@ fn from_flags(sources: &Sources, faults: &mut Vec<Fault>) -> Vec<Found> {
             Some((setting, false)) if setting.secret => faults.push(Fault {
                 origin,
                 key: Some(key.clone()),
-                problem: "is a secret, and arguments are seen by every user of the machine"
-                    .to_owned(),
+                problem: "is a secret, and arguments are seen by every user of the machine".to_owned(),
                 remedy: Some(format!("use {} or {}_FILE", variable(key), variable(key))),
             }),
-            Some((setting, names_file)) => found.push(Found {
-                setting,
-                names_file,
-                raw: Raw::Text(value.clone()),
-                origin,
-            }),
+            Some((setting, names_file)) => {
+                found.push(Found { setting, names_file, raw: Raw::Text(value.clone()), origin });
+            }
             None => faults.push(Fault {
                 origin,
                 key: Some(key.clone()),

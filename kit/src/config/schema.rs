@@ -9,18 +9,12 @@ use super::table::{Fallback, SECTIONS, SETTINGS, Setting};
 #[must_use]
 pub fn json_schema() -> Value {
     let mut top = Map::new();
-    for setting in SETTINGS
-        .iter()
-        .filter(|setting| setting.section().is_none())
-    {
+    for setting in SETTINGS.iter().filter(|setting| setting.section().is_none()) {
         insert(&mut top, setting);
     }
     for (section, doc) in SECTIONS {
         let mut inside = Map::new();
-        for setting in SETTINGS
-            .iter()
-            .filter(|setting| setting.section() == Some(section))
-        {
+        for setting in SETTINGS.iter().filter(|setting| setting.section() == Some(section)) {
             insert(&mut inside, setting);
         }
         top.insert(
@@ -50,10 +44,7 @@ fn insert(properties: &mut Map<String, Value>, setting: &Setting) {
 fn property(setting: &Setting) -> Value {
     let mut schema = kind(&setting.kind);
     if let Value::Object(map) = &mut schema {
-        map.insert(
-            "description".to_owned(),
-            json!(format!("{} {}", setting.doc, setting.why)),
-        );
+        map.insert("description".to_owned(), json!(format!("{} {}", setting.doc, setting.why)));
         if let Fallback::Value(text) = setting.fallback {
             map.insert("default".to_owned(), default(&setting.kind, text));
         }
@@ -68,9 +59,9 @@ fn kind(kind: &Kind) -> Value {
         }
         Kind::Path | Kind::Directive => json!({"type": "string", "minLength": 1}),
         Kind::Bool => json!({"type": "boolean"}),
-        Kind::Integer {
-            minimum, maximum, ..
-        } => json!({"type": "integer", "minimum": minimum, "maximum": maximum}),
+        Kind::Integer { minimum, maximum, .. } => {
+            json!({"type": "integer", "minimum": minimum, "maximum": maximum})
+        }
         Kind::Duration { .. } => {
             json!({"type": "string", "pattern": "^(0|( *[0-9]+ *(ms|s|m|min|h|d) *)+)$", "examples": [kind.allowed()]})
         }

@@ -28,30 +28,21 @@ pub fn read_secret_file(path: &Path) -> Result<SecretString, String> {
     }
     let file = fs::File::open(path).map_err(|error| reason(&error))?;
     let mut bytes = Vec::new();
-    file.take(LONGEST + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| reason(&error))?;
+    file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|error| reason(&error))?;
     if bytes.len() as u64 > LONGEST {
-        return Err(format!(
-            "names the file {shown}, which is longer than {LONGEST} bytes"
-        ));
+        return Err(format!("names the file {shown}, which is longer than {LONGEST} bytes"));
     }
-    let text = String::from_utf8(bytes)
-        .map_err(|_| format!("names the file {shown}, which is not UTF-8"))?;
+    let text = String::from_utf8(bytes).map_err(|_| format!("names the file {shown}, which is not UTF-8"))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let text = without_line_break(text);
     if text.is_empty() {
         return Err(format!("names the file {shown}, which is empty"));
     }
     if text.contains('\n') {
-        return Err(format!(
-            "names the file {shown}, which has more than one line"
-        ));
+        return Err(format!("names the file {shown}, which has more than one line"));
     }
     if text.contains('\0') {
-        return Err(format!(
-            "names the file {shown}, which holds a NUL character"
-        ));
+        return Err(format!("names the file {shown}, which holds a NUL character"));
     }
     Ok(SecretString::from(text))
 }
@@ -59,9 +50,7 @@ pub fn read_secret_file(path: &Path) -> Result<SecretString, String> {
 /// The text without one line break at its end.
 #[must_use]
 pub fn without_line_break(text: &str) -> &str {
-    text.strip_suffix("\r\n")
-        .or_else(|| text.strip_suffix('\n'))
-        .unwrap_or(text)
+    text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -83,11 +72,7 @@ mod tests {
             (" p w ", " p w "),
         ] {
             fs::write(&path, content).unwrap();
-            assert_eq!(
-                read_secret_file(&path).unwrap().expose_secret(),
-                secret,
-                "{content:?}"
-            );
+            assert_eq!(read_secret_file(&path).unwrap().expose_secret(), secret, "{content:?}");
         }
     }
 
@@ -109,15 +94,7 @@ mod tests {
                 "{message}"
             );
         }
-        assert!(
-            read_secret_file(folder.path())
-                .unwrap_err()
-                .contains("is a folder")
-        );
-        assert!(
-            read_secret_file(&folder.path().join("none"))
-                .unwrap_err()
-                .contains("does not exist")
-        );
+        assert!(read_secret_file(folder.path()).unwrap_err().contains("is a folder"));
+        assert!(read_secret_file(&folder.path().join("none")).unwrap_err().contains("does not exist"));
     }
 }

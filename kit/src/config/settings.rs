@@ -59,10 +59,7 @@ pub enum LogFormat {
 /// `[gateway]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "each field is described once, in the table of settings"
-)]
+#[expect(missing_docs, reason = "each field is described once, in the table of settings")]
 pub struct GatewaySettings {
     pub listen: SocketAddr,
     pub database_url: Option<SecretString>,
@@ -95,10 +92,7 @@ pub struct GatewaySettings {
 /// `[users]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "each field is described once, in the table of settings"
-)]
+#[expect(missing_docs, reason = "each field is described once, in the table of settings")]
 pub struct UsersSettings {
     pub listen: SocketAddr,
     pub database_url: Option<SecretString>,
@@ -147,10 +141,7 @@ pub enum PasswordPolicy {
 /// `[database]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "each field is described once, in the table of settings"
-)]
+#[expect(missing_docs, reason = "each field is described once, in the table of settings")]
 pub struct DatabaseSettings {
     pub max_connections: u32,
 }
@@ -158,10 +149,7 @@ pub struct DatabaseSettings {
 /// `[compat]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "each field is described once, in the table of settings"
-)]
+#[expect(missing_docs, reason = "each field is described once, in the table of settings")]
 pub struct CompatSettings {
     pub fastapi: bool,
 }
@@ -169,10 +157,7 @@ pub struct CompatSettings {
 /// `[ops]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "each field is described once, in the table of settings"
-)]
+#[expect(missing_docs, reason = "each field is described once, in the table of settings")]
 pub struct OpsSettings {
     pub listen: SocketAddr,
 }
@@ -193,13 +178,7 @@ struct Tree {
 // By hand, since `merged` holds secrets.
 impl fmt::Debug for Settings {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_map()
-            .entries(
-                self.entries()
-                    .into_iter()
-                    .map(|entry| (entry.key, entry.value)),
-            )
-            .finish()
+        out.debug_map().entries(self.entries().into_iter().map(|entry| (entry.key, entry.value))).finish()
     }
 }
 
@@ -208,26 +187,9 @@ impl Settings {
         merged: Config,
         origins: BTreeMap<&'static str, Origin>,
     ) -> Result<Self, ConfigError> {
-        let Tree {
-            data_dir,
-            log,
-            gateway,
-            users,
-            database,
-            compat,
-            ops,
-        } = merged.clone().try_deserialize()?;
-        Ok(Self {
-            data_dir,
-            log,
-            gateway,
-            users,
-            database,
-            compat,
-            ops,
-            origins,
-            merged,
-        })
+        let Tree { data_dir, log, gateway, users, database, compat, ops } =
+            merged.clone().try_deserialize()?;
+        Ok(Self { data_dir, log, gateway, users, database, compat, ops, origins, merged })
     }
 
     /// Where the value of a setting came from.
@@ -249,9 +211,8 @@ impl Settings {
     }
 
     fn database_url(&self, set: Option<&SecretString>, file: &str) -> SecretString {
-        set.cloned().unwrap_or_else(|| {
-            SecretString::from(format!("sqlite:{}", self.data_dir.join(file).display()))
-        })
+        set.cloned()
+            .unwrap_or_else(|| SecretString::from(format!("sqlite:{}", self.data_dir.join(file).display())))
     }
 
     /// Where the master key is kept while no setting holds it.
@@ -269,9 +230,9 @@ impl Settings {
     /// Threads that hash passwords.
     #[must_use]
     pub fn hash_workers(&self) -> usize {
-        self.users.hash_workers.unwrap_or_else(|| {
-            std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
-        })
+        self.users
+            .hash_workers
+            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get))
     }
 
     /// What is wrong between settings that are each right.
@@ -307,15 +268,9 @@ impl Settings {
             ("ops.listen", self.ops.listen),
         ];
         for (index, (key, address)) in listens.iter().enumerate() {
-            if let Some((other, _)) = listens[..index]
-                .iter()
-                .find(|(_, earlier)| collide(*earlier, *address))
+            if let Some((other, _)) = listens[..index].iter().find(|(_, earlier)| collide(*earlier, *address))
             {
-                fault(
-                    key,
-                    &format!("is {address}, as {other} is"),
-                    "choose another port",
-                );
+                fault(key, &format!("is {address}, as {other} is"), "choose another port");
             }
         }
         faults

@@ -68,14 +68,7 @@ const fn plain(
     doc: &'static str,
     why: &'static str,
 ) -> Setting {
-    Setting {
-        key,
-        kind,
-        fallback: Fallback::Value(value),
-        doc,
-        why,
-        secret: false,
-    }
+    Setting { key, kind, fallback: Fallback::Value(value), doc, why, secret: false }
 }
 
 const fn derived(
@@ -85,14 +78,7 @@ const fn derived(
     doc: &'static str,
     why: &'static str,
 ) -> Setting {
-    Setting {
-        key,
-        kind,
-        fallback: Fallback::Derived(from),
-        doc,
-        why,
-        secret: false,
-    }
+    Setting { key, kind, fallback: Fallback::Derived(from), doc, why, secret: false }
 }
 
 const fn secret(
@@ -102,14 +88,7 @@ const fn secret(
     doc: &'static str,
     why: &'static str,
 ) -> Setting {
-    Setting {
-        key,
-        kind,
-        fallback: Fallback::Derived(from),
-        doc,
-        why,
-        secret: true,
-    }
+    Setting { key, kind, fallback: Fallback::Derived(from), doc, why, secret: true }
 }
 
 const SECOND: u64 = 1_000;
@@ -117,40 +96,21 @@ const MINUTE: u64 = 60 * SECOND;
 const DAY: u64 = 24 * 60 * MINUTE;
 
 const fn duration(minimum_ms: u64, maximum_ms: u64) -> Kind {
-    Kind::Duration {
-        minimum_ms,
-        maximum_ms,
-    }
+    Kind::Duration { minimum_ms, maximum_ms }
 }
 
 const fn integer(minimum: i64, maximum: i64, unit: &'static str) -> Kind {
-    Kind::Integer {
-        minimum,
-        maximum,
-        unit,
-    }
+    Kind::Integer { minimum, maximum, unit }
 }
 
 /// What a section is for; the order is that of the written file.
 pub const SECTIONS: &[(&str, &str)] = &[
     ("log", "What the processes write to standard error."),
-    (
-        "gateway",
-        "The public door: addresses, tokens, limits and time-outs.",
-    ),
+    ("gateway", "The public door: addresses, tokens, limits and time-outs."),
     ("users", "The service that owns users and their passwords."),
-    (
-        "database",
-        "Connections to the databases, for each service.",
-    ),
-    (
-        "compat",
-        "What old clients need and a fresh installation should not have.",
-    ),
-    (
-        "ops",
-        "Readiness and metrics, on a listener that is not public.",
-    ),
+    ("database", "Connections to the databases, for each service."),
+    ("compat", "What old clients need and a fresh installation should not have."),
+    ("ops", "Readiness and metrics, on a listener that is not public."),
 ];
 
 /// Every setting, in the order of the written file.
@@ -199,9 +159,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     plain(
         "gateway.audience",
-        Kind::Text {
-            maximum_length: 200,
-        },
+        Kind::Text { maximum_length: 200 },
         "platform",
         "Audience (`aud`) of access tokens.",
         "Other systems that verify our tokens must expect the same word.",
@@ -236,20 +194,14 @@ pub const SETTINGS: &[Setting] = &[
     ),
     plain(
         "gateway.request_body_limit",
-        Kind::Bytes {
-            minimum: 1024,
-            maximum: 1 << 30,
-        },
+        Kind::Bytes { minimum: 1024, maximum: 1 << 30 },
         "1MiB",
         "Largest request body; 413 past it.",
         "Bodies of typed operations are held in memory while they are checked.",
     ),
     plain(
         "gateway.head_limit",
-        Kind::Bytes {
-            minimum: 4096,
-            maximum: 1 << 20,
-        },
+        Kind::Bytes { minimum: 8192, maximum: 1 << 20 },
         "32KiB",
         "Largest block of request headers; 431 past it.",
         "Large cookies or tokens of other systems may want more.",
@@ -375,21 +327,21 @@ pub const SETTINGS: &[Setting] = &[
     ),
     plain(
         "users.argon2_memory_kib",
-        integer(19_456, 4_194_304, "KiB"),
+        integer(19_456, 1_048_576, "KiB"),
         "19456",
         "Memory of one Argon2id hash.",
         "The floor is OWASP's advice; each worker needs this much.",
     ),
     plain(
         "users.argon2_iterations",
-        integer(2, 100, "passes"),
+        integer(2, 64, "passes"),
         "2",
         "Passes of one Argon2id hash.",
         "A sign-in costs in proportion.",
     ),
     plain(
         "users.argon2_parallelism",
-        integer(1, 64, "lanes"),
+        integer(1, 16, "lanes"),
         "1",
         "Lanes of one Argon2id hash.",
         "Stays 1 unless the memory is large.",

@@ -17,10 +17,7 @@ struct Place {
 impl Place {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let sources = Sources {
-            folder: folder.path().to_owned(),
-            ..Sources::default()
-        };
+        let sources = Sources { folder: folder.path().to_owned(), ..Sources::default() };
         Self { folder, sources }
     }
 
@@ -30,16 +27,12 @@ impl Place {
     }
 
     fn variable(mut self, name: &str, value: &str) -> Self {
-        self.sources
-            .environment
-            .insert(name.to_owned(), value.to_owned());
+        self.sources.environment.insert(name.to_owned(), value.to_owned());
         self
     }
 
     fn flag(mut self, key: &str, value: &str) -> Self {
-        self.sources
-            .flags
-            .push((key.to_owned(), value.to_owned(), format!("--set {key}")));
+        self.sources.flags.push((key.to_owned(), value.to_owned(), format!("--set {key}")));
         self
     }
 
@@ -53,9 +46,9 @@ impl Place {
     }
 
     fn faults(&self) -> Vec<String> {
-        load(&self.sources).err().map_or_else(Vec::new, |faults| {
-            faults.0.iter().map(ToString::to_string).collect()
-        })
+        load(&self.sources)
+            .err()
+            .map_or_else(Vec::new, |faults| faults.0.iter().map(ToString::to_string).collect())
     }
 }
 
@@ -69,10 +62,7 @@ fn an_empty_machine_gets_the_defaults() {
     assert_eq!(settings.gateway.access_token_ttl, Duration::from_mins(15));
     assert_eq!(settings.gateway.request_body_limit, 1 << 20);
     assert_eq!(settings.users.registration, Registration::Open);
-    assert_eq!(
-        settings.gateway_database_url().expose_secret(),
-        "sqlite:./platform-data/gateway.db"
-    );
+    assert_eq!(settings.gateway_database_url().expose_secret(), "sqlite:./platform-data/gateway.db");
     assert!(settings.gateway.trusted_proxies.is_empty() && settings.hash_workers() >= 1);
     assert!(loaded.warnings.is_empty() && loaded.file.is_none());
 }
@@ -81,10 +71,7 @@ fn an_empty_machine_gets_the_defaults() {
 fn every_default_of_the_table_is_allowed_by_its_own_kind_and_has_a_shown_value() {
     let entries = Place::new().load().settings.entries();
     assert_eq!(entries.len(), SETTINGS.len());
-    assert!(
-        entries.iter().all(|entry| !entry.value.is_empty()),
-        "{entries:#?}"
-    );
+    assert!(entries.iter().all(|entry| !entry.value.is_empty()), "{entries:#?}");
 }
 
 #[test]
@@ -95,20 +82,10 @@ fn a_flag_wins_over_a_variable_and_that_over_the_file() {
         .variable("PLATFORM__OPS__LISTEN", "127.0.0.1:33");
     let settings = place.flag("ops.listen", "127.0.0.1:333").load().settings;
     let of = |key: &str| {
-        (
-            settings
-                .entries()
-                .into_iter()
-                .find(|entry| entry.key == key)
-                .unwrap(),
-            settings.origin(key),
-        )
+        (settings.entries().into_iter().find(|entry| entry.key == key).unwrap(), settings.origin(key))
     };
     let (users, _) = of("users.listen");
-    assert_eq!(
-        (users.value.as_str(), users.origin.as_str()),
-        ("127.0.0.1:1", "platform.toml:2")
-    );
+    assert_eq!((users.value.as_str(), users.origin.as_str()), ("127.0.0.1:1", "platform.toml:2"));
     let (gateway, _) = of("gateway.listen");
     assert_eq!(
         (gateway.value.as_str(), gateway.origin.as_str()),
@@ -145,21 +122,13 @@ fn everything_wrong_is_told_at_once_with_line_range_and_suggestion() {
 #[test]
 fn a_file_that_is_not_toml_is_told_with_its_line() {
     let faults = Place::new().file("[gateway]\nlisten = \n").faults();
-    assert!(
-        faults.len() == 1 && faults[0].starts_with("platform.toml:2: is not TOML"),
-        "{faults:?}"
-    );
+    assert!(faults.len() == 1 && faults[0].starts_with("platform.toml:2: is not TOML"), "{faults:?}");
 }
 
 #[test]
 fn a_named_file_must_be_there() {
-    let faults = Place::new()
-        .variable("PLATFORM_CONFIG", "/no/such.toml")
-        .faults();
-    assert!(
-        faults[0].contains("PLATFORM_CONFIG") && faults[0].contains("does not exist"),
-        "{faults:?}"
-    );
+    let faults = Place::new().variable("PLATFORM_CONFIG", "/no/such.toml").faults();
+    assert!(faults[0].contains("PLATFORM_CONFIG") && faults[0].contains("does not exist"), "{faults:?}");
 }
 
 #[test]
@@ -186,10 +155,7 @@ fn variables_of_kubernetes_are_passed_over_and_typos_are_not() {
         let place = Place::new().variable(typo, "x");
         let warnings = place.load().warnings;
         assert!(
-            warnings.len() == 1
-                && warnings[0]
-                    .to_string()
-                    .contains(&format!("did you mean {meant}?")),
+            warnings.len() == 1 && warnings[0].to_string().contains(&format!("did you mean {meant}?")),
             "{warnings:?}"
         );
         assert_eq!(place.strict().faults().len(), 1);
@@ -200,13 +166,9 @@ fn variables_of_kubernetes_are_passed_over_and_typos_are_not() {
 
 #[test]
 fn a_value_of_kubernetes_in_our_own_variable_gets_a_hint() {
-    let faults = Place::new()
-        .variable("PLATFORM__GATEWAY__LISTEN", "tcp://10.1.2.3:8080")
-        .faults();
+    let faults = Place::new().variable("PLATFORM__GATEWAY__LISTEN", "tcp://10.1.2.3:8080").faults();
     assert!(faults[0].contains("enableServiceLinks"), "{faults:?}");
-    let faults = Place::new()
-        .variable("PLATFORM__GATEWAY__LISTEN", "")
-        .faults();
+    let faults = Place::new().variable("PLATFORM__GATEWAY__LISTEN", "").faults();
     assert!(faults[0].contains("gateway.listen is empty"), "{faults:?}");
 }
 
@@ -218,33 +180,16 @@ fn a_secret_can_stand_in_a_file_but_not_twice() {
     let shown = path.display().to_string();
     let place = place.variable("PLATFORM__GATEWAY__MASTER_KEY_FILE", &shown);
     let settings = place.load().settings;
-    assert_eq!(
-        settings
-            .gateway
-            .master_key
-            .as_ref()
-            .unwrap()
-            .expose_secret(),
-        KEY
-    );
-    assert!(
-        settings
-            .origin("gateway.master_key")
-            .to_string()
-            .contains(&shown)
-    );
+    assert_eq!(settings.gateway.master_key.as_ref().unwrap().expose_secret(), KEY);
+    assert!(settings.origin("gateway.master_key").to_string().contains(&shown));
 
-    let faults = place
-        .variable("PLATFORM__GATEWAY__MASTER_KEY", KEY)
-        .faults();
+    let faults = place.variable("PLATFORM__GATEWAY__MASTER_KEY", KEY).faults();
     assert!(
         faults.len() == 1 && faults[0].contains("set only one") && !faults[0].contains(KEY),
         "{faults:?}"
     );
 
-    let faults = Place::new()
-        .variable("PLATFORM__USERS__DATABASE_URL_FILE", "/no/such")
-        .faults();
+    let faults = Place::new().variable("PLATFORM__USERS__DATABASE_URL_FILE", "/no/such").faults();
     assert!(
         faults[0].contains("PLATFORM__USERS__DATABASE_URL_FILE") && faults[0].contains("/no/such"),
         "{faults:?}"
@@ -253,36 +198,20 @@ fn a_secret_can_stand_in_a_file_but_not_twice() {
     let place = Place::new();
     let file = format!("[gateway]\nmaster_key_file = {shown:?}\n");
     fs::write(place.folder.path().join("key"), KEY).unwrap();
-    assert!(
-        place.file(&file).faults()[0].contains("does not exist"),
-        "the first folder is gone"
-    );
+    assert!(place.file(&file).faults()[0].contains("does not exist"), "the first folder is gone");
 }
 
 #[test]
 fn a_secret_is_never_shown_and_no_flag_takes_one() {
     let place = Place::new()
         .variable("PLATFORM__GATEWAY__MASTER_KEY", KEY)
-        .variable(
-            "PLATFORM__USERS__DATABASE_URL",
-            "postgres://S3NT:S3NT@db:5433/users?password=S3NT",
-        );
+        .variable("PLATFORM__USERS__DATABASE_URL", "postgres://S3NT:S3NT@db:5433/users?password=S3NT");
     let loaded = place.load();
-    let shown = format!(
-        "{:?} {:?}",
-        loaded.settings.entries(),
-        loaded.settings.gateway
-    );
+    let shown = format!("{:?} {:?}", loaded.settings.entries(), loaded.settings.gateway);
     assert!(!shown.contains("S3NT") && !shown.contains(KEY), "{shown}");
-    assert!(
-        shown.contains("postgres://********@db:5433/users"),
-        "{shown}"
-    );
+    assert!(shown.contains("postgres://********@db:5433/users"), "{shown}");
     let faults = Place::new().flag("gateway.master_key", "S3NT").faults();
-    assert!(
-        faults[0].contains("every user of the machine") && !faults[0].contains("S3NT"),
-        "{faults:?}"
-    );
+    assert!(faults[0].contains("every user of the machine") && !faults[0].contains("S3NT"), "{faults:?}");
 }
 
 #[test]
@@ -300,11 +229,7 @@ fn settings_that_exclude_each_other_are_told() {
 fn the_written_file_sets_nothing_and_each_line_of_it_can_be_uncommented() {
     let text = commented_file();
     let loaded = Place::new().file(&text).load();
-    assert!(
-        SETTINGS
-            .iter()
-            .all(|setting| loaded.settings.origin(setting.key) == Origin::Default)
-    );
+    assert!(SETTINGS.iter().all(|setting| loaded.settings.origin(setting.key) == Origin::Default));
     let uncommented = text
         .lines()
         .filter(|line| !line.starts_with("# ") && !line.ends_with("= ") && !line.contains("_file"))
@@ -312,14 +237,10 @@ fn the_written_file_sets_nothing_and_each_line_of_it_can_be_uncommented() {
         .collect::<Vec<_>>()
         .join("\n");
     let loaded = Place::new().file(&uncommented).load();
-    let set = SETTINGS
-        .iter()
-        .filter(|setting| loaded.settings.origin(setting.key) != Origin::Default)
-        .count();
-    let plain = SETTINGS
-        .iter()
-        .filter(|setting| matches!(setting.fallback, table::Fallback::Value(_)))
-        .count();
+    let set =
+        SETTINGS.iter().filter(|setting| loaded.settings.origin(setting.key) != Origin::Default).count();
+    let plain =
+        SETTINGS.iter().filter(|setting| matches!(setting.fallback, table::Fallback::Value(_))).count();
     assert_eq!(set, plain);
 }
 
@@ -332,12 +253,7 @@ fn the_schema_names_every_setting_and_every_secret_file() {
             |section| schema["properties"][section]["properties"].clone(),
         );
         assert!(place[setting.name()].is_object(), "{}", setting.key);
-        assert_eq!(
-            place[format!("{}_file", setting.name())].is_object(),
-            setting.secret,
-            "{}",
-            setting.key
-        );
+        assert_eq!(place[format!("{}_file", setting.name())].is_object(), setting.secret, "{}", setting.key);
     }
 }
 
@@ -346,10 +262,5 @@ fn keys_are_unique_and_their_sections_known() {
     let keys: std::collections::BTreeSet<_> = SETTINGS.iter().map(|setting| setting.key).collect();
     assert_eq!(keys.len(), SETTINGS.len());
     let known: BTreeMap<_, _> = table::SECTIONS.iter().copied().collect();
-    assert!(
-        SETTINGS
-            .iter()
-            .filter_map(Setting::section)
-            .all(|section| known.contains_key(section))
-    );
+    assert!(SETTINGS.iter().filter_map(Setting::section).all(|section| known.contains_key(section)));
 }

@@ -14,15 +14,11 @@ pub(super) fn parse_duration(text: &str) -> Result<u64, String> {
         return Err(wrong());
     }
     while !rest.is_empty() {
-        let digits = rest
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(rest.len());
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         let (amount, tail) = rest.split_at(digits);
         let amount: u64 = amount.parse().map_err(|_| wrong())?;
         let tail = tail.trim_start();
-        let letters = tail
-            .find(|c: char| !c.is_ascii_alphabetic())
-            .unwrap_or(tail.len());
+        let letters = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(letters);
         let scale = match unit {
             "ms" => 1,
@@ -33,10 +29,7 @@ pub(super) fn parse_duration(text: &str) -> Result<u64, String> {
             "" => return Err(format!("is {text:?} without a unit")),
             _ => return Err(wrong()),
         };
-        total = amount
-            .checked_mul(scale)
-            .and_then(|part| total.checked_add(part))
-            .ok_or_else(wrong)?;
+        total = amount.checked_mul(scale).and_then(|part| total.checked_add(part)).ok_or_else(wrong)?;
         rest = tail.trim_start();
     }
     Ok(total)
@@ -46,9 +39,7 @@ pub(super) fn parse_duration(text: &str) -> Result<u64, String> {
 pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
     let wrong = || format!("is {text:?}, not a size");
     let trimmed = text.trim();
-    let digits = trimmed
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(trimmed.len());
+    let digits = trimmed.find(|c: char| !c.is_ascii_digit()).unwrap_or(trimmed.len());
     let (amount, unit) = trimmed.split_at(digits);
     let amount: u64 = amount.parse().map_err(|_| wrong())?;
     let scale: u64 = match unit.trim_start().to_ascii_lowercase().as_str() {
@@ -89,21 +80,12 @@ pub(super) fn networks<'a>(items: impl Iterator<Item = &'a str>) -> Result<Vec<S
 
 /// A duration in its largest whole unit.
 pub(super) fn show_duration(milliseconds: u64) -> String {
-    for (unit, scale) in [
-        ("d", 86_400_000),
-        ("h", 3_600_000),
-        ("m", 60_000),
-        ("s", 1_000),
-    ] {
+    for (unit, scale) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)] {
         if milliseconds >= scale && milliseconds.is_multiple_of(scale) {
             return format!("{}{unit}", milliseconds / scale);
         }
     }
-    if milliseconds == 0 {
-        "0".to_owned()
-    } else {
-        format!("{milliseconds}ms")
-    }
+    if milliseconds == 0 { "0".to_owned() } else { format!("{milliseconds}ms") }
 }
 
 /// A size in its largest whole unit.

@@ -14,18 +14,12 @@ pub fn commented_file() -> String {
          # Each secret may stand in a file of its own: `master_key_file = \"/run/secrets/master-key\"`, or …__MASTER_KEY_FILE.\n\
          # `platform config check` finds faults, `platform config show` tells what holds and why.\n",
     );
-    for setting in SETTINGS
-        .iter()
-        .filter(|setting| setting.section().is_none())
-    {
+    for setting in SETTINGS.iter().filter(|setting| setting.section().is_none()) {
         write_setting(&mut out, setting);
     }
     for (section, doc) in SECTIONS {
         let _ = write!(out, "\n\n# {doc}\n[{section}]\n");
-        for setting in SETTINGS
-            .iter()
-            .filter(|setting| setting.section() == Some(section))
-        {
+        for setting in SETTINGS.iter().filter(|setting| setting.section() == Some(section)) {
             write_setting(&mut out, setting);
         }
     }
@@ -43,12 +37,7 @@ fn write_setting(out: &mut String, setting: &Setting) {
     );
     match setting.fallback {
         Fallback::Value(text) => {
-            let _ = writeln!(
-                out,
-                "#{} = {}",
-                setting.name(),
-                literal(&setting.kind, text)
-            );
+            let _ = writeln!(out, "#{} = {}", setting.name(), literal(&setting.kind, text));
         }
         Fallback::Derived(from) if setting.secret => {
             let _ = writeln!(out, "# Default: {from}.\n#{}_file = \"\"", setting.name());

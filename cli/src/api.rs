@@ -1,0 +1,231 @@
+//! The client of the gateway's public API: sends, and turns every bad end into a failure with its exit code.
+
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LINK};
+use reqwest::{Method, StatusCode, redirect};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use url::Url;
+
+use crate::failure::{Exit, Failure, Outcome};
+use crate::output::safe;
+
+/// A password check waits in a queue at the most this long, and so does everything else.
+const TIMEOUT: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a media type of a body says.
+const MERGE_PATCH: &str = "application/merge-patch+json";
+
+/// A client of one gateway, signed in or not.
+#[derive(Debug)]
+pub(crate) struct Api {
+    base: Url,
+    token: Option<SecretString>,
+    client: reqwest::Client,
+}
+
+/// An answer of status 2xx.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The JSON body; null where there is none.
+    pub(crate) body: Value,
+    headers: HeaderMap,
+}
+
+impl Answer {
+    /// Path and query of the next page, from `Link: <…>; rel="next"`.
+    #[must_use]
+    pub(crate) fn next_page(&self) -> Option<String> {
+        let link = self.headers.get(LINK)?.to_str().ok()?;
+        link.split(',').find(|part| part.contains("rel=\"next\"")).and_then(|part| {
+            let target = part.trim().strip_prefix('<')?.split_once('>')?.0;
+            // Always on the same gateway, whatever the answer says: the token goes nowhere else.
+            match Url::parse(target) {
+                Ok(url) => Some(format!("{}?{}", url.path(), url.query().unwrap_or_default())),
+                Err(_) => target.starts_with('/').then(|| target.to_owned()),
+            }
+        })
+    }
+}
+
+impl Api {
+    /// A client of the gateway at `base`.
+    pub(crate) fn new(base: Url, token: Option<SecretString>) -> Outcome<Self> {
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("platform/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .build()
+            .map_err(|error| Failure::failed("the HTTP client can't be made").caused_by(&error))?;
+        Ok(Self { base, token, client })
+    }
+
+    /// GET.
+    pub(crate) async fn get(&self, path: &str) -> Outcome<Answer> {
+        self.send(Method::GET, path, None, "").await
+    }
+
+    /// POST of a JSON body.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Outcome<Answer> {
+        self.send(Method::POST, path, Some(body), "application/json").await
+    }
+
+    /// PATCH by a JSON Merge Patch.
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Outcome<Answer> {
+        self.send(Method::PATCH, path, Some(body), MERGE_PATCH).await
+    }
+
+    /// DELETE.
+    pub(crate) async fn delete(&self, path: &str) -> Outcome<Answer> {
+        self.send(Method::DELETE, path, None, "").await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        media_type: &str,
+    ) -> Outcome<Answer> {
+        let url = self.base.join(path.trim_start_matches('/')).map_err(|error| {
+            Failure::failed(format!("no address can be made of {path}")).caused_by(&error)
+        })?;
+        let mut request = self.client.request(method, url);
+        if let Some(token) = &self.token {
+            let value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()));
+            let mut value = value.map_err(|_| {
+                Failure::new(Exit::NotAllowed, "the token holds characters that no token has")
+            })?;
+            value.set_sensitive(true);
+            request = request.header(AUTHORIZATION, value);
+        }
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, media_type).body(body.to_string());
+        }
+        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let bytes = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
+        if status.is_success() {
+            let body = if bytes.is_empty() {
+                Value::Null
+            } else {
+                serde_json::from_slice(&bytes).map_err(|error| self.no_platform().caused_by(&error))?
+            };
+            return Ok(Answer { body, headers });
+        }
+        let problem: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        Err(refused(status, &headers, &problem).unwrap_or_else(|| {
+            self.no_platform().because(format!("it answered {status} without saying why"))
+        }))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        let failure =
+            Failure::new(Exit::Unreachable, format!("the platform can't be reached at {}", self.base));
+        let failure = if error.is_timeout() { failure.because("it did not answer in time") } else { failure };
+        // reqwest repeats the URL in its own text; the innermost cause is what helps.
+        failure
+            .caused_by(error)
+            .next("Start it with `platform serve`, or say where it is by --url or PLATFORM_URL.")
+    }
+
+    fn no_platform(&self) -> Failure {
+        Failure::new(Exit::Unreachable, format!("what answers at {} is no platform", self.base))
+            .next("Say where the platform is by --url or PLATFORM_URL.")
+    }
+}
+
+/// A problem answer (RFC 9457) as a failure.
+fn refused(status: StatusCode, headers: &HeaderMap, problem: &Value) -> Option<Failure> {
+    let detail = problem["detail"].as_str().or_else(|| problem["title"].as_str())?;
+    let exit = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Exit::NotAllowed,
+        StatusCode::NOT_FOUND => Exit::NotFound,
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+            Exit::Unreachable
+        }
+        _ => Exit::Failed,
+    };
+    let mut failure = Failure::new(exit, safe(detail));
+    let faults: Vec<String> = problem["errors"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|fault| {
+            let pointer = fault["pointer"].as_str().unwrap_or_default().trim_start_matches('/');
+            safe(&format!("{pointer}: {}", fault["detail"].as_str().unwrap_or_default()))
+        })
+        .collect();
+    if !faults.is_empty() {
+        failure = failure.because(faults.join("; "));
+    }
+    if let Some(id) = problem["request_id"].as_str() {
+        failure.causes.push(format!("the gateway answered {status}, request id {}", safe(id)));
+    }
+    failure = match status {
+        StatusCode::UNAUTHORIZED => failure.next("Get a new token: platform token issue --email ADDRESS."),
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+            match headers.get("retry-after").and_then(|value| value.to_str().ok()) {
+                Some(seconds) => failure.next(format!("Try again in {} s.", safe(seconds))),
+                None => failure.next("Try again."),
+            }
+        }
+        _ => failure,
+    };
+    Some(failure)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_status_has_its_exit_code_and_all_faults_are_told() {
+        for (status, exit) in [
+            (400, Exit::Failed),
+            (401, Exit::NotAllowed),
+            (403, Exit::NotAllowed),
+            (404, Exit::NotFound),
+            (409, Exit::Failed),
+            (429, Exit::Failed),
+            (500, Exit::Failed),
+            (503, Exit::Unreachable),
+            (504, Exit::Unreachable),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let failure = refused(status, &HeaderMap::new(), &json!({"detail": "no"})).unwrap();
+            assert_eq!(failure.exit, exit, "{status}");
+            assert!(failure.text(false).lines().count() <= 3);
+        }
+        let problem = json!({"detail": "invalid", "errors": [
+            {"pointer": "/email", "detail": "is no address"},
+            {"pointer": "/password", "detail": "is too short"},
+        ]});
+        let failure = refused(StatusCode::UNPROCESSABLE_ENTITY, &HeaderMap::new(), &problem).unwrap();
+        assert_eq!(failure.why.unwrap(), "email: is no address; password: is too short");
+        assert!(refused(StatusCode::NOT_FOUND, &HeaderMap::new(), &Value::Null).is_none());
+    }
+
+    #[test]
+    fn the_next_page_is_always_on_the_same_gateway() {
+        let answer = |link: &str| Answer {
+            body: Value::Null,
+            headers: HeaderMap::from_iter([(LINK, HeaderValue::from_str(link).unwrap())]),
+        };
+        assert_eq!(
+            answer("</api_v1/users?after=x>; rel=\"next\"").next_page().unwrap(),
+            "/api_v1/users?after=x"
+        );
+        assert_eq!(
+            answer("<http://evil/api_v1/users?after=x>; rel=\"next\"").next_page().unwrap(),
+            "/api_v1/users?after=x"
+        );
+        assert_eq!(answer("<x>; rel=\"prev\"").next_page(), None);
+    }
+}

@@ -1,0 +1,164 @@
+//! The command line, as clap types. Commands take plain values made from these and never see clap.
+//!
+//! Every flag has an environment variable. The value of a variable is never printed: [`command`] sees to it for the whole
+//! tree. No flag takes a password or a token as its value: arguments are seen by every user of the machine.
+
+#![allow(clippy::doc_markdown, reason = "these comments are the help texts, shown as they are")]
+
+mod administration;
+mod operation;
+
+use std::path::PathBuf;
+
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args, Command, CommandFactory, Parser, Subcommand};
+
+use crate::output::Format;
+
+pub(crate) use administration::{
+    Clearable, PasswordArguments, TokenArguments, TokenCommand, UserCommand, UserFields,
+};
+pub(crate) use operation::{ConfigCommand, MigrateCommand, MigrateTarget, ServeArguments, Service};
+
+/// Run and administer the platform: a gateway, the services behind it, their databases and users.
+#[derive(Debug, Parser)]
+#[command(
+    name = "platform",
+    version,
+    arg_required_else_help = true,
+    infer_long_args = false,
+    max_term_width = 100,
+    after_help = "Start with `platform serve`, then `platform user create --admin`.\n\
+                  Exit codes: 0 done, 1 refused or failed, 2 usage, 3 not found, 4 not signed in or not allowed, 5 the platform can't be reached."
+)]
+pub(crate) struct Arguments {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Form of the data on standard output
+    #[arg(long, short, global = true, value_enum, default_value_t = Format::Table, env = "PLATFORM_OUTPUT", value_name = "FORM")]
+    pub(crate) output: Format,
+    /// Only data and errors
+    #[arg(long, short, global = true, env = "PLATFORM_QUIET", conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Tell the whole chain of causes with an error
+    #[arg(long, short, global = true, env = "PLATFORM_VERBOSE")]
+    pub(crate) verbose: bool,
+    /// The gateway that client commands talk to [default: the one running here]
+    #[arg(long, global = true, env = "PLATFORM_URL", value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Configuration file [default: platform.toml, if there]
+    #[arg(long, global = true, env = "PLATFORM_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Folder of the embedded databases and keys [env: PLATFORM__DATA_DIR]
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Set any setting, such as gateway.listen=127.0.0.1:0 [env: PLATFORM__SECTION__KEY]
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<String>,
+    /// Unknown PLATFORM_… variables are errors, not warnings
+    #[arg(long, global = true, env = "PLATFORM_STRICT")]
+    pub(crate) strict: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Run the services, all in one process or those named
+    Serve(ServeArguments),
+    /// Bring the databases to this version's schema, or back
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Migrate {
+        /// Which way.
+        #[command(subcommand)]
+        verb: MigrateCommand,
+    },
+    /// Manage users, through the gateway
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    User {
+        /// What to do.
+        #[command(subcommand)]
+        verb: UserCommand,
+    },
+    /// Get, explain and check access tokens
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Token {
+        /// What to do.
+        #[command(subcommand)]
+        verb: TokenCommand,
+    },
+    /// Show, check and write the configuration
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Config {
+        /// What to do.
+        #[command(subcommand)]
+        verb: ConfigCommand,
+    },
+    /// List every public route and who may use it
+    Routes,
+    /// Write the OpenAPI document of the gateway; needs no running server
+    #[command(name = "openapi")]
+    OpenApi {
+        /// File to write [default: standard output]
+        #[arg(long, value_name = "FILE", env = "PLATFORM_OPENAPI_FILE")]
+        file: Option<PathBuf>,
+    },
+    /// Write a completion script for a shell
+    #[command(after_help = "For example: platform completions bash > /etc/bash_completion.d/platform")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// The whole command, with the rules that hold for every argument of it.
+#[must_use]
+pub(crate) fn command() -> Command {
+    with_rules(Arguments::command())
+}
+
+fn with_rules(command: Command) -> Command {
+    command
+        .mut_args(|argument| {
+            let from_environment = argument.get_env().is_some();
+            let switch = matches!(argument.get_action(), ArgAction::SetTrue);
+            let argument = argument.hide_env_values(true);
+            // A switch is set by 1, yes, on and true alike.
+            if from_environment && switch {
+                argument.value_parser(BoolishValueParser::new())
+            } else {
+                argument
+            }
+        })
+        .mut_subcommands(with_rules)
+}
+
+/// Names of the variables that flags read, and of those that commands read by themselves.
+#[must_use]
+pub(crate) fn known_variables() -> Vec<String> {
+    fn collect(command: &Command, names: &mut Vec<String>) {
+        for argument in command.get_arguments() {
+            names.extend(argument.get_env().and_then(|name| name.to_str()).map(str::to_owned));
+        }
+        for inner in command.get_subcommands() {
+            collect(inner, names);
+        }
+    }
+    let mut names = vec!["PLATFORM_TOKEN".to_owned(), "PLATFORM_USER_PASSWORD".to_owned()];
+    collect(&Arguments::command(), &mut names);
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! Arguments of the commands that talk to a running platform: user, token.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// `platform user …`
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Create a user
+    #[command(
+        after_help = "On a terminal what is missing is asked for. Elsewhere the password comes from --password-stdin,\n\
+                            --password-file or PLATFORM_USER_PASSWORD.\n\
+                            For example: platform user create --email ada@example.com --admin"
+    )]
+    Create {
+        /// E-mail address
+        #[arg(long, short, env = "PLATFORM_USER_EMAIL", value_name = "ADDRESS")]
+        email: Option<String>,
+        /// E-mail address
+        #[arg(value_name = "EMAIL", conflicts_with = "email")]
+        address: Option<String>,
+        /// Names and roles.
+        #[command(flatten)]
+        fields: UserFields,
+        /// Make the user an admin
+        #[arg(long, env = "PLATFORM_USER_ADMIN")]
+        admin: bool,
+        /// Done, not failed, where a user with this address exists; that user stays as it is
+        #[arg(long, env = "PLATFORM_IF_NOT_EXISTS")]
+        if_not_exists: bool,
+        /// Where the password comes from.
+        #[command(flatten)]
+        password: PasswordArguments,
+    },
+    /// List users
+    List {
+        /// At most this many [default: all]
+        #[arg(long, env = "PLATFORM_LIMIT", value_name = "NUMBER")]
+        limit: Option<u64>,
+        /// Pass over this many
+        #[arg(long, env = "PLATFORM_SKIP", value_name = "NUMBER", default_value_t = 0)]
+        skip: u64,
+    },
+    /// Show a user
+    Show {
+        /// Id or e-mail address
+        user: String,
+    },
+    /// Change a user; what is not given stays
+    Update {
+        /// Id or e-mail address
+        user: String,
+        /// New e-mail address
+        #[arg(long, short, env = "PLATFORM_USER_EMAIL", value_name = "ADDRESS")]
+        email: Option<String>,
+        /// Names and roles.
+        #[command(flatten)]
+        fields: UserFields,
+        /// Take these away
+        #[arg(long, value_enum, env = "PLATFORM_USER_CLEAR", value_delimiter = ',', value_name = "FIELD")]
+        clear: Vec<Clearable>,
+    },
+    /// Stop a user from signing in; all their tokens end at once
+    Disable {
+        /// Id or e-mail address
+        user: String,
+    },
+    /// Let a disabled user sign in again
+    Enable {
+        /// Id or e-mail address
+        user: String,
+    },
+    /// Set a user's password; all their sessions end
+    SetPassword {
+        /// Id or e-mail address
+        user: String,
+        /// Where the password comes from.
+        #[command(flatten)]
+        password: PasswordArguments,
+    },
+    /// Delete a user
+    Delete {
+        /// Id or e-mail address
+        user: String,
+        /// Don't ask
+        #[arg(long, short, env = "PLATFORM_YES")]
+        yes: bool,
+    },
+}
+
+/// Names and roles of a user.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct UserFields {
+    /// First name
+    #[arg(long, env = "PLATFORM_USER_FIRST_NAME", value_name = "NAME")]
+    pub(crate) first_name: Option<String>,
+    /// Last name
+    #[arg(long, env = "PLATFORM_USER_LAST_NAME", value_name = "NAME")]
+    pub(crate) last_name: Option<String>,
+    /// Role; once for each, they replace those the user has
+    #[arg(long = "role", env = "PLATFORM_USER_ROLES", value_delimiter = ',', value_name = "ROLE")]
+    pub(crate) roles: Vec<String>,
+}
+
+/// A field that may be empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Clearable {
+    /// The first name
+    FirstName,
+    /// The last name
+    LastName,
+}
+
+impl Clearable {
+    /// The field's name in the API.
+    #[must_use]
+    pub(crate) fn field(self) -> &'static str {
+        match self {
+            Self::FirstName => "first_name",
+            Self::LastName => "last_name",
+        }
+    }
+}
+
+/// Where a password comes from; never from an argument.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PasswordArguments {
+    /// Read the password from standard input, without the line break at its end
+    #[arg(long, env = "PLATFORM_PASSWORD_STDIN", conflicts_with = "password_file")]
+    pub(crate) password_stdin: bool,
+    /// Read the password from a file, without the line break at its end
+    #[arg(long, env = "PLATFORM_USER_PASSWORD_FILE", value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+/// `platform token …`
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Get an access token, by password or as the operator of this machine
+    #[command(
+        after_help = "Writes the access token alone; --output json writes all of the answer, the refresh token too.\n\
+                            For example: PLATFORM_TOKEN=$(platform token issue --email ada@example.com)"
+    )]
+    Issue {
+        /// Sign in as this user
+        #[arg(long, short, env = "PLATFORM_USER_EMAIL", value_name = "ADDRESS")]
+        email: Option<String>,
+        /// A token of five minutes for the operator of this machine, from the platform's own keys
+        #[arg(long, env = "PLATFORM_OPERATOR", conflicts_with_all = ["email", "password_stdin", "password_file"])]
+        operator: bool,
+        /// Where the password comes from.
+        #[command(flatten)]
+        password: PasswordArguments,
+    },
+    /// Explain every claim of a token, without checking its signature
+    #[command(
+        after_help = "The token comes from --token-file, from standard input, or from PLATFORM_TOKEN.\n\
+                            For example: platform token issue --operator | platform token inspect"
+    )]
+    Inspect {
+        /// Where the token comes from.
+        #[command(flatten)]
+        token: TokenArguments,
+    },
+    /// Check a token against the platform's public keys; exit code 1 where it is not good
+    Verify {
+        /// Where the token comes from.
+        #[command(flatten)]
+        token: TokenArguments,
+        /// Audience that the token must have [default: gateway.audience]
+        #[arg(long, env = "PLATFORM_AUDIENCE", value_name = "WORD")]
+        audience: Option<String>,
+    },
+}
+
+/// Where a token comes from; never from an argument.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct TokenArguments {
+    /// Read the token from a file; - for standard input
+    #[arg(long, env = "PLATFORM_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}

@@ -1,0 +1,38 @@
+//! One function a command. Here the parsed arguments are handed to them, as plain values.
+
+mod completions;
+mod config;
+mod migrate;
+mod openapi;
+mod routes;
+mod serve;
+mod token;
+mod user;
+
+use crate::arguments::{Arguments, Verb};
+use crate::context::Context;
+use crate::failure::{Failure, Outcome};
+
+/// Runs the command that was named.
+pub(crate) fn run(arguments: Arguments, context: &mut Context) -> Outcome {
+    let Arguments { global, verb } = arguments;
+    match verb {
+        Verb::Serve(serve) => serve::run(context, &global, &serve),
+        Verb::Migrate { verb } => small(migrate::run(context, &global, verb)),
+        Verb::User { verb } => small(user::run(context, &global, verb)),
+        Verb::Token { verb } => small(token::run(context, &global, verb)),
+        Verb::Config { verb } => config::run(context, &global, verb),
+        Verb::Routes => routes::run(context),
+        Verb::OpenApi { file } => openapi::run(context, file.as_deref()),
+        Verb::Completions { shell } => completions::run(context, shell),
+    }
+}
+
+/// Runs a command that waits for others, on one thread.
+fn small(work: impl Future<Output = Outcome>) -> Outcome {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed("the command can't start").caused_by(&error))?
+        .block_on(work)
+}

@@ -1,0 +1,25 @@
+//! `platform openapi`: the gateway's document, without a running server.
+
+use std::path::Path;
+
+use crate::context::Context;
+use crate::failure::{Failure, Outcome};
+use crate::output::{Format, one};
+
+/// Writes the document, to standard output or to a file.
+pub(crate) fn run(context: &mut Context, file: Option<&Path>) -> Outcome {
+    let document = gateway::public_document()
+        .map_err(|error| Failure::failed("the document can't be made").caused_by(&error))?;
+    // A document has one natural form; a table of it would say nothing.
+    if context.format == Format::Table {
+        context.format = Format::Json;
+    }
+    let Some(path) = file else { return one(context, &[], &document) };
+    let mut text = serde_json::to_string_pretty(&document)
+        .map_err(|error| Failure::failed("the document can't be written").caused_by(&error))?;
+    text.push('\n');
+    let written = std::fs::write(context.folder.join(path), text);
+    written.map_err(|error| Failure::failed(format!("can't write {}", path.display())).caused_by(&error))?;
+    context.note(&format!("Wrote {}.", path.display()));
+    Ok(())
+}

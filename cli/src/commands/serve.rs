@@ -1,0 +1,82 @@
+//! `platform serve`: services in this process, from nothing if need be, until a signal says stop.
+
+mod banner;
+mod running;
+mod start;
+
+use kit::config::Settings;
+use time::format_description::well_known::Rfc3339;
+
+use crate::arguments::{Global, ServeArguments, Service};
+use crate::context::Context;
+use crate::failure::{Failure, Outcome};
+use crate::run_file::{RunFile, Written};
+use crate::settings;
+use crate::telemetry;
+use running::Signals;
+use start::Started;
+
+/// What is served, and how.
+struct Plan {
+    gateway: bool,
+    users: bool,
+    migrate: bool,
+}
+
+impl Plan {
+    fn of(arguments: &ServeArguments) -> Self {
+        let named = |service| arguments.services.is_empty() || arguments.services.contains(&service);
+        let (gateway, users) = (named(Service::Gateway), named(Service::Users));
+        // All in one process is one replica: nobody else migrates for it.
+        Self { gateway, users, migrate: arguments.migrate || (gateway && users) }
+    }
+}
+
+/// Serves until told to stop.
+pub(crate) fn run(context: &mut Context, global: &Global, arguments: &ServeArguments) -> Outcome {
+    let flags: Vec<(&str, String, &str)> =
+        arguments.listen.iter().map(|address| ("gateway.listen", address.clone(), "--listen")).collect();
+    let settings = settings::load(context, global, &flags)?.settings;
+    telemetry::start(context, &settings, true);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed("the platform can't start").caused_by(&error))?;
+    let outcome = runtime.block_on(serve(context, global, &settings, &Plan::of(arguments)));
+    // A task that hangs must not keep the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(context: &mut Context, global: &Global, settings: &Settings, plan: &Plan) -> Outcome {
+    // First of all: a process with number 1 has no default handlers, and a stop while starting must work too.
+    let mut signals = Signals::new()?;
+    let started = tokio::select! {
+        started = start::start(settings, plan) => started?,
+        () = signals.stop() => {
+            context.note("Stopped while starting.");
+            return Ok(());
+        }
+    };
+    let run = run_file(&started, context);
+    let written = Written::new(&start::run_file_path(settings, plan), &run);
+    // Services that keep nothing in the folder can do without it.
+    let written = if start::needs_folder(settings, plan)? { Some(written?) } else { written.ok() };
+    banner::print(context, global, settings, &run, started.fresh);
+    running::until_stopped(context, started, signals, written).await
+}
+
+fn run_file(started: &Started, context: &Context) -> RunFile {
+    RunFile {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: (context.now)()
+            .replace_nanosecond(0)
+            .ok()
+            .and_then(|time| time.format(&Rfc3339).ok())
+            .unwrap_or_default(),
+        gateway: started.gateway.as_ref().map(gateway::Service::address),
+        users: started.users.as_ref().map(users::Service::address),
+        ops: started.gateway.as_ref().map(gateway::Service::ops_address),
+    }
+}

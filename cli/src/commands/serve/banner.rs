@@ -1,0 +1,81 @@
+//! What a person sees when the platform runs: where everything is, and the next command to type.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use kit::config::Settings;
+
+use crate::arguments::Global;
+use crate::context::Context;
+use crate::output::Format;
+use crate::run_file::RunFile;
+use crate::settings::local_url;
+
+/// Writes it to standard output; a reader that is gone changes nothing.
+pub(super) fn print(context: &mut Context, global: &Global, settings: &Settings, run: &RunFile, fresh: bool) {
+    let (gateway, users, ops) = (run.gateway, run.users, run.ops);
+    tracing::info!(pid = run.pid, ?gateway, ?users, ?ops, "serving");
+    if context.quiet {
+        return;
+    }
+    let text = match context.format {
+        Format::Table => text(global, settings, run, fresh),
+        _ => serde_json::to_string(run).map(|json| format!("{json}\n")).unwrap_or_default(),
+    };
+    let _ = context.stdout.write_all(text.as_bytes()).and_then(|()| context.stdout.flush());
+}
+
+fn text(global: &Global, settings: &Settings, run: &RunFile, fresh: bool) -> String {
+    let mut text = format!("platform {} is running (process {})\n\n", run.version, run.pid);
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(text, "  {name:<8}{value}");
+    };
+    if let Some(address) = run.gateway {
+        let url = local_url(address);
+        line("API", &format!("{url}/api_v1"));
+        if settings.gateway.docs {
+            line("Docs", &format!("{url}/docs"));
+        }
+        line("Health", &format!("{url}/healthz"));
+    }
+    if let Some(address) = run.ops {
+        line("Ready", &format!("{}/readyz", local_url(address)));
+    }
+    if let Some(address) = run.users {
+        line("Users", &format!("{} (internal)", local_url(address)));
+    }
+    line("Data", &settings.data_dir.display().to_string());
+    if run.gateway.is_some() {
+        let verb = if fresh { "user create --admin" } else { "user list" };
+        let _ = write!(text, "\nNext: platform {}{verb}\n", flags(global));
+    }
+    text.push_str("Stop: Ctrl-C\n");
+    text
+}
+
+/// The flags that a second command needs to find this platform.
+fn flags(global: &Global) -> String {
+    let mut flags = String::new();
+    for (flag, path) in [("--config", &global.config), ("--data-dir", &global.data_dir)] {
+        if let Some(path) = path {
+            let _ = write!(flags, "{flag} {} ", quoted(&path.display().to_string()));
+        }
+    }
+    flags
+}
+
+fn quoted(text: &str) -> String {
+    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+    if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_path_can_be_pasted_into_a_shell() {
+        assert_eq!(quoted("/srv/data"), "/srv/data");
+        assert_eq!(quoted("it's here"), r"'it'\''s here'");
+    }
+}

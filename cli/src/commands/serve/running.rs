@@ -1,0 +1,118 @@
+//! From the first request to the last: serve, stop on a signal, drain, and end at once on a second one.
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::{JoinError, JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use super::start::Started;
+use crate::context::Context;
+use crate::failure::{Failure, Outcome};
+use crate::run_file::Written;
+
+/// The signals that stop: Ctrl-C, and what `kill` and containers send.
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Installs the handlers, explicitly: a process with number 1 has no default ones.
+    pub(super) fn new() -> Outcome<Self> {
+        let install = |kind| {
+            signal(kind).map_err(|error| Failure::failed("signals can't be handled").caused_by(&error))
+        };
+        Ok(Self {
+            interrupt: install(SignalKind::interrupt())?,
+            terminate: install(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for one.
+    pub(super) async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// How a process ends that a second signal hurried.
+const HURRIED: i32 = 130;
+
+/// Serves until a signal, then drains.
+pub(super) async fn until_stopped(
+    context: &mut Context,
+    started: Started,
+    mut signals: Signals,
+    written: Option<Written>,
+) -> Outcome {
+    // The gateway drains first: its last requests still need the users service.
+    let (stop_gateway, stop_users) = (CancellationToken::new(), CancellationToken::new());
+    let mut gateway = started.gateway.map(|service| {
+        let stop = stop_gateway.clone();
+        tokio::spawn(async move {
+            service.run(stop).await;
+            Ok(())
+        })
+    });
+    let mut users = started.users.map(|service| {
+        let stop = stop_users.clone();
+        tokio::spawn(async move { service.run(stop).await.map_err(|error| error.to_string()) })
+    });
+    let ended = tokio::select! {
+        () = signals.stop() => None,
+        ended = end_of(&mut gateway) => Some(("the gateway", ended)),
+        ended = end_of(&mut users) => Some(("the users service", ended)),
+    };
+    if let Some((name, ended)) = ended {
+        drop(written);
+        let failure = Failure::failed(format!("{name} stopped by itself"));
+        return Err(match ended {
+            Ok(()) => failure,
+            Err(reason) => failure.because(reason),
+        });
+    }
+    tracing::info!("stopping");
+    context.note("Stopping: requests in flight are finished. A second signal ends at once.");
+    // From here on nobody should find it.
+    drop(written);
+    let drained = async {
+        stop_gateway.cancel();
+        let gateway = stopped(gateway).await;
+        stop_users.cancel();
+        gateway.and(stopped(users).await)
+    };
+    let drained = tokio::select! {
+        drained = drained => drained,
+        () = signals.stop() => {
+            context.note("Ended at once.");
+            std::process::exit(HURRIED);
+        }
+    };
+    drained.map_err(|reason| Failure::failed("the platform did not stop in order").because(reason))?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// A service that runs.
+type Running = JoinHandle<Result<(), String>>;
+
+/// Waits for a service to end by itself; one that is not there never does.
+async fn end_of(service: &mut Option<Running>) -> Result<(), String> {
+    match service {
+        Some(running) => result(running.await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for a service that was told to stop.
+async fn stopped(service: Option<Running>) -> Result<(), String> {
+    match service {
+        Some(running) => result(running.await),
+        None => Ok(()),
+    }
+}
+
+fn result(ended: Result<Result<(), String>, JoinError>) -> Result<(), String> {
+    ended.map_err(|error| format!("it failed: {error}")).and_then(|ended| ended)
+}

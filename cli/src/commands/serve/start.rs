@@ -1,0 +1,194 @@
+//! Everything before the first request: folder, key, schemas, listeners; each fault with what mends it.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use kit::config::Settings;
+use kit::database::DatabaseUrl;
+use migration::Service as Schema;
+
+use super::Plan;
+use crate::commands::migrate;
+use crate::data_folder;
+use crate::failure::{Failure, Outcome};
+use crate::run_file::RunFile;
+use crate::settings;
+
+/// Services that are bound and not serving yet.
+pub(super) struct Started {
+    pub(super) gateway: Option<gateway::Service>,
+    pub(super) users: Option<users::Service>,
+    /// The databases were made just now.
+    pub(super) fresh: bool,
+}
+
+/// Prepares and binds what the plan names.
+pub(super) async fn start(settings: &Settings, plan: &Plan) -> Outcome<Started> {
+    let targets = targets(settings, plan)?;
+    prepare_folders(settings, plan, &targets)?;
+    refuse_second(settings, plan)?;
+    let mut settings = settings.clone();
+    if plan.gateway && plan.users {
+        choose_port(&mut settings)?;
+    }
+    let key = match (plan.gateway, plan.users || plan.migrate) {
+        (false, _) => None,
+        (true, true) => Some(data_folder::master_key_or_new(&settings)?),
+        // One replica of several never invents a key of its own.
+        (true, false) => Some(data_folder::master_key(&settings)?),
+    };
+    let fresh = schemas(plan, &targets).await?;
+    let users = if plan.users {
+        Some(users::bind(settings::users(&settings)?).await.map_err(|error| users_failed(&error))?)
+    } else {
+        None
+    };
+    let users_url = settings::users_url(&settings, users.as_ref().map(users::Service::address));
+    let gateway = match key {
+        Some(key) => {
+            let config = settings::gateway(&settings, key, users_url)?;
+            Some(gateway::bind(config).await.map_err(|error| gateway_failed(&error))?)
+        }
+        None => None,
+    };
+    Ok(Started { gateway, users, fresh })
+}
+
+fn targets(settings: &Settings, plan: &Plan) -> Outcome<Vec<(Schema, DatabaseUrl)>> {
+    let mut targets = Vec::new();
+    if plan.users {
+        targets.push((Schema::Users, settings::users_database(settings)?));
+    }
+    if plan.gateway {
+        targets.push((Schema::Gateway, settings::gateway_database(settings)?));
+    }
+    Ok(targets)
+}
+
+/// Whether anything that must last is kept in the data folder.
+pub(super) fn needs_folder(settings: &Settings, plan: &Plan) -> Outcome<bool> {
+    let inside = |(_, url): &(Schema, DatabaseUrl)| {
+        url.sqlite_path().is_some_and(|path| path.starts_with(&settings.data_dir))
+    };
+    Ok(targets(settings, plan)?.iter().any(inside) || (plan.gateway && settings.gateway.master_key.is_none()))
+}
+
+fn prepare_folders(settings: &Settings, plan: &Plan, targets: &[(Schema, DatabaseUrl)]) -> Outcome {
+    if needs_folder(settings, plan)? {
+        data_folder::prepare(&settings.data_dir)?;
+    }
+    for path in targets.iter().filter_map(|(_, url)| url.sqlite_path()) {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            data_folder::prepare(folder)?;
+        }
+        // In WAL mode all three are written.
+        for suffix in ["", "-wal", "-shm"] {
+            let mut name = path.as_os_str().to_os_string();
+            name.push(suffix);
+            data_folder::check_file(Path::new(&name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Where this process writes what it tells of itself: two services that share a folder don't share the file.
+pub(super) fn run_file_path(settings: &Settings, plan: &Plan) -> PathBuf {
+    let path = settings.run_file();
+    if !plan.gateway && RunFile::of_running(&path).is_some() {
+        path.with_file_name("platform-users.run")
+    } else {
+        path
+    }
+}
+
+/// Two gateways, or two users services, on one data folder are a mistake.
+fn refuse_second(settings: &Settings, plan: &Plan) -> Outcome {
+    let path = settings.run_file();
+    let Some(run) = RunFile::of_running(&path) else { return Ok(()) };
+    let same = (plan.gateway && run.gateway.is_some()) || (plan.users && run.users.is_some());
+    if !same {
+        return Ok(());
+    }
+    let place = run.gateway.or(run.users).map(settings::local_url).unwrap_or_default();
+    Err(Failure::failed(format!("the platform runs already: process {} at {place}", run.pid))
+        .because(format!("so says {}", path.display()))
+        .next(format!("Stop it with `kill {}`, or use another folder by --data-dir.", run.pid)))
+}
+
+/// The users service must know the gateway's address before the gateway is bound: with port 0 a free one is chosen here.
+fn choose_port(settings: &mut Settings) -> Outcome {
+    if settings.gateway.listen.port() != 0 || settings.users.gateway_url.is_some() {
+        return Ok(());
+    }
+    let address = TcpListener::bind(settings.gateway.listen).and_then(|listener| listener.local_addr());
+    settings.gateway.listen =
+        address.map_err(|error| not_bound("gateway.listen", settings.gateway.listen, &error))?;
+    Ok(())
+}
+
+/// Migrates, or makes sure that somebody did. Both wait for a database that is not up yet. Whether all was made from nothing.
+async fn schemas(plan: &Plan, targets: &[(Schema, DatabaseUrl)]) -> Outcome<bool> {
+    let mut fresh = false;
+    for (service, url) in targets {
+        if plan.migrate {
+            let applied =
+                migration::up(*service, url, None).await.map_err(|error| migrate::failed(&error, url))?;
+            if !applied.is_empty() {
+                tracing::info!(service = service.name(), count = applied.len(), "migrated");
+            }
+            fresh = fresh || applied.len() == service.schema().migrations.len();
+            continue;
+        }
+        let missing = url.sqlite_path().is_some_and(|path| !path.exists());
+        let pending = if missing {
+            service.schema().migrations.iter().map(|name| (*name).to_owned()).collect()
+        } else {
+            migration::pending(*service, url).await.map_err(|error| migrate::failed(&error, url))?
+        };
+        if !pending.is_empty() {
+            let name = service.name();
+            return Err(Failure::failed(format!(
+                "the {name} database is behind this version: {} migration(s) pending",
+                pending.len()
+            ))
+            .because(format!("database: {url}"))
+            .next(format!("Run `platform migrate up --service {name}` first, or add --migrate.")));
+        }
+    }
+    Ok(fresh)
+}
+
+fn not_bound(setting: &str, address: SocketAddr, error: &io::Error) -> Failure {
+    let failure = Failure::failed(format!("can't listen on {address} ({setting})"));
+    let variable = kit::config::table::variable(setting);
+    match error.kind() {
+        io::ErrorKind::AddrInUse => failure
+            .because("another process listens there")
+            .next(format!("Stop it, or choose another address by {variable} (port 0 picks a free one).")),
+        io::ErrorKind::AddrNotAvailable => failure
+            .because("this machine has no such address")
+            .next(format!("Choose another by {variable}; 0.0.0.0 means all of this machine's.")),
+        io::ErrorKind::PermissionDenied => failure
+            .because("ports below 1024 need a privilege that this process does not have")
+            .next(format!("Choose another by {variable}.")),
+        _ => failure.caused_by(error),
+    }
+}
+
+fn users_failed(error: &users::StartError) -> Failure {
+    match error {
+        users::StartError::Listen { address, cause } => not_bound("users.listen", *address, cause),
+        _ => Failure::failed("the users service can't start").caused_by(error),
+    }
+}
+
+fn gateway_failed(error: &gateway::StartError) -> Failure {
+    match error {
+        gateway::StartError::Bind { setting, address, error } => not_bound(setting, *address, error),
+        gateway::StartError::Keys(_) => Failure::failed("the gateway can't open its signing keys").caused_by(error).next(
+            "Bring back the master key that the database was made with (gateway.master_key, or master.key in the data folder).",
+        ),
+        _ => Failure::failed("the gateway can't start").caused_by(error),
+    }
+}

@@ -1,0 +1,187 @@
+//! `platform token`: get, explain and check access tokens.
+
+use kit::token::{Expected, KeySet};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use crate::arguments::{Global, PasswordArguments, TokenArguments, TokenCommand};
+use crate::connection::{Connection, given_token};
+use crate::context::Context;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::output::{Column, Format, many, one, plain, safe};
+use crate::prompt::{self, PasswordSource, secret_from_file, secret_from_stdin};
+use crate::token::explain;
+
+/// Runs the verb.
+pub(crate) async fn run(context: &mut Context, global: &Global, verb: TokenCommand) -> Outcome {
+    match verb {
+        TokenCommand::Issue { operator: true, .. } => {
+            let token = Connection::find(context, global)?.operator_token().await?;
+            let seconds = gateway::OPERATOR_TOKEN_TIME.as_secs();
+            let answer =
+                json!({"access_token": token.expose_secret(), "token_type": "bearer", "expires_in": seconds});
+            issued(context, &answer)
+        }
+        TokenCommand::Issue { email, password, .. } => {
+            let connection = Connection::find(context, global)?;
+            by_password(context, &connection, email, password).await
+        }
+        TokenCommand::Inspect { token } => inspect(context, token),
+        TokenCommand::Verify { token, audience } => verify(context, global, token, audience).await,
+    }
+}
+
+async fn by_password(
+    context: &mut Context,
+    connection: &Connection,
+    email: Option<String>,
+    password: PasswordArguments,
+) -> Outcome {
+    let api = connection.anonymous()?;
+    let email = prompt::value(context, email, "E-mail address", "--email ADDRESS (or --operator)")?;
+    let source = PasswordSource { from_stdin: password.password_stdin, file: password.password_file };
+    let password = prompt::password(context, &source, false)?;
+    let body = json!({"email": email, "password": password.expose_secret()});
+    let answer = api.post("/api_v1/auth/access", &body).await.map_err(|mut failure| {
+        // A wrong password is "not signed in" for a script, whatever the status that old clients rely on.
+        if failure.exit == Exit::Failed && failure.why.is_none() && failure.next.is_none() {
+            failure.exit = Exit::NotAllowed;
+        }
+        failure
+    })?;
+    issued(context, &answer.body)
+}
+
+/// The token alone for people and shells; the whole answer in the other forms.
+fn issued(context: &mut Context, answer: &Value) -> Outcome {
+    if context.format != Format::Table {
+        const COLUMNS: &[Column] = &[
+            Column::new("", "access_token"),
+            Column::new("", "refresh_token"),
+            Column::new("", "token_type"),
+            Column::new("", "expires_in"),
+        ];
+        return one(context, COLUMNS, answer);
+    }
+    context.line(&plain(&answer["access_token"]))?;
+    if context.stdout_terminal
+        && let Some(seconds) = answer["expires_in"].as_u64()
+    {
+        context.note(&format!("Good for {} min. --output json shows the whole answer.", seconds / 60));
+    }
+    Ok(())
+}
+
+/// The token to look at: a file, standard input, a variable, or a person who is asked.
+fn token(context: &mut Context, source: TokenArguments) -> Outcome<SecretString> {
+    let trimmed = |secret: SecretString| SecretString::from(secret.expose_secret().trim());
+    if let Some(path) = source.token_file {
+        return if path.as_os_str() == "-" {
+            secret_from_stdin(context, "token").map(trimmed)
+        } else {
+            secret_from_file(&path, "--token-file").map(trimmed)
+        };
+    }
+    if !context.stdin_terminal {
+        match (secret_from_stdin(context, "token"), given_token(context)?) {
+            (Ok(token), _) => return Ok(trimmed(token)),
+            (Err(_), Some(token)) => return Ok(token),
+            (Err(_), None) => {
+                return Err(Failure::usage("no token is given").because(
+                    "it comes from standard input, from --token-file FILE, or from PLATFORM_TOKEN",
+                ));
+            }
+        }
+    }
+    if let Some(token) = given_token(context)? {
+        return Ok(token);
+    }
+    let asked = context.prompt.hidden("Token");
+    asked.map(trimmed).map_err(|reason| Failure::failed("the question was not answered").because(reason))
+}
+
+fn inspect(context: &mut Context, source: TokenArguments) -> Outcome {
+    let token = token(context, source)?;
+    let explained = explain(token.expose_secret(), (context.now)())
+        .map_err(|reason| Failure::failed("this is no access token").because(safe(&reason)))?;
+    if context.format == Format::Table {
+        const COLUMNS: &[Column] = &[
+            Column::new("PART", "part"),
+            Column::new("NAME", "name"),
+            Column::new("VALUE", "value"),
+            Column::new("MEANING", "meaning"),
+        ];
+        let rows = explained.json()["fields"].as_array().cloned().unwrap_or_default();
+        many(context, COLUMNS, &rows)?;
+    } else {
+        one(
+            context,
+            &[Column::new("", "fields"), Column::new("", "faults"), Column::new("", "verified")],
+            &explained.json(),
+        )?;
+    }
+    if explained.faults.is_empty() {
+        context.note("It looks good. Its signature was not checked: `platform token verify` does that.");
+    } else {
+        context.note(&format!("It is not good: {}.", safe(&explained.faults.join("; "))));
+    }
+    Ok(())
+}
+
+const VERIFIED: &[Column] = &[
+    Column::new("Subject", "sub"),
+    Column::new("Roles", "roles"),
+    Column::new("Issuer", "iss"),
+    Column::new("Audience", "aud"),
+    Column::new("Expires", "exp"),
+    Column::new("Session", "sid"),
+];
+
+async fn verify(
+    context: &mut Context,
+    global: &Global,
+    source: TokenArguments,
+    audience: Option<String>,
+) -> Outcome {
+    let connection = Connection::find(context, global)?;
+    let token = token(context, source)?;
+    let api = connection.anonymous()?;
+    let keys = api.get("/.well-known/jwks.json").await?.body;
+    let keys = serde_json::from_value(keys)
+        .map(|set| KeySet::of(&set))
+        .map_err(|error| Failure::failed("the platform's public keys can't be read").caused_by(&error))?;
+    let expected = Expected {
+        kind: "at+jwt",
+        issuer: issuer(&connection, &api).await,
+        audience: audience.unwrap_or_else(|| connection.settings.gateway.audience.clone()),
+    };
+    let claims: Value = keys.verify(token.expose_secret(), &expected).map_err(|fault| {
+        let failure = Failure::failed("the token is not good").because(fault.to_string());
+        match explain(token.expose_secret(), (context.now)()) {
+            Ok(explained) if !explained.faults.is_empty() => {
+                failure.next(format!("In detail: {}.", safe(&explained.faults.join("; "))))
+            }
+            Ok(_) => failure
+                .next(format!("Expected issuer {} and audience {}.", expected.issuer, expected.audience)),
+            Err(reason) => failure.next(format!("In detail: {}.", safe(&reason))),
+        }
+    })?;
+    one(context, VERIFIED, &claims)?;
+    context.note("The token is good: signature, type, issuer, audience and times were checked. Whether its session was ended only the gateway knows.");
+    Ok(())
+}
+
+/// The issuer that the platform says it is (RFC 8414), else the one of the settings, else its address.
+async fn issuer(connection: &Connection, api: &crate::api::Api) -> String {
+    let metadata = api.get("/.well-known/oauth-authorization-server").await.ok();
+    let told = metadata.and_then(|answer| answer.body["issuer"].as_str().map(str::to_owned));
+    told.or_else(|| {
+        connection
+            .settings
+            .gateway
+            .public_url
+            .as_ref()
+            .map(|url| url.as_str().trim_end_matches('/').to_owned())
+    })
+    .unwrap_or_else(|| connection.url.as_str().trim_end_matches('/').to_owned())
+}

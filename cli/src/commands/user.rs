@@ -1,0 +1,82 @@
+//! `platform user`: users, through the gateway's public API and never the database.
+
+mod change;
+mod create;
+mod find;
+mod list;
+
+use serde_json::Value;
+
+use crate::arguments::{Global, UserCommand};
+use crate::connection::Connection;
+use crate::context::Context;
+use crate::failure::Outcome;
+use crate::output::{Column, one, plain};
+
+/// Path of the users.
+const USERS: &str = "/api_v1/users";
+
+/// Runs the verb.
+pub(crate) async fn run(context: &mut Context, global: &Global, verb: UserCommand) -> Outcome {
+    let connection = Connection::find(context, global)?;
+    match verb {
+        UserCommand::Create { email, address, fields, admin, if_not_exists, password } => {
+            let email = email.or(address);
+            create::create(
+                context,
+                &connection,
+                create::New { email, fields, admin, if_not_exists, password },
+            )
+            .await
+        }
+        UserCommand::List { limit, skip } => list::list(context, &connection, skip, limit).await,
+        UserCommand::Show { user } => {
+            let api = connection.signed_in(context).await?;
+            let found = find::find(&api, &user).await?;
+            show(context, &found)
+        }
+        UserCommand::Update { user, email, fields, clear } => {
+            change::update(context, &connection, &user, change::Changes { email, fields, clear }).await
+        }
+        UserCommand::Disable { user } => change::set_active(context, &connection, &user, false).await,
+        UserCommand::Enable { user } => change::set_active(context, &connection, &user, true).await,
+        UserCommand::SetPassword { user, password } => {
+            change::set_password(context, &connection, &user, password).await
+        }
+        UserCommand::Delete { user, yes } => change::delete(context, &connection, &user, yes).await,
+    }
+}
+
+/// Columns of a list; the details have the times in full.
+const LISTED: &[Column] = &[
+    Column::new("ID", "id"),
+    Column::new("E-MAIL", "email"),
+    Column::new("FIRST NAME", "first_name"),
+    Column::new("LAST NAME", "last_name"),
+    Column::with("ACTIVE", "is_active", active),
+    Column::new("ROLES", "roles"),
+    Column::with("CREATED", "created_at", |row| plain(&row["created_at"]).chars().take(10).collect()),
+];
+
+const DETAILS: &[Column] = &[
+    Column::new("Id", "id"),
+    Column::new("E-mail", "email"),
+    Column::new("First name", "first_name"),
+    Column::new("Last name", "last_name"),
+    Column::with("Active", "is_active", active),
+    Column::new("Roles", "roles"),
+    Column::new("Created", "created_at"),
+    Column::new("Updated", "updated_at"),
+];
+
+fn active(row: &Value) -> String {
+    match row["is_active"].as_bool() {
+        Some(true) => "yes".to_owned(),
+        Some(false) => "no".to_owned(),
+        None => String::new(),
+    }
+}
+
+fn show(context: &mut Context, user: &Value) -> Outcome {
+    one(context, DETAILS, user)
+}

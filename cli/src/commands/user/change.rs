@@ -1,0 +1,130 @@
+//! `platform user update|disable|enable|set-password|delete`.
+
+use secrecy::ExposeSecret;
+use serde_json::{Map, Value, json};
+
+use super::{find, show};
+use crate::arguments::{Clearable, PasswordArguments, UserFields};
+use crate::connection::Connection;
+use crate::context::Context;
+use crate::failure::{Failure, Outcome};
+use crate::output::{plain, safe};
+use crate::prompt::{self, PasswordSource};
+
+/// What to change of a user.
+pub(super) struct Changes {
+    pub(super) email: Option<String>,
+    pub(super) fields: UserFields,
+    pub(super) clear: Vec<Clearable>,
+}
+
+/// Changes what is given and leaves the rest.
+pub(super) async fn update(
+    context: &mut Context,
+    connection: &Connection,
+    user: &str,
+    given: Changes,
+) -> Outcome {
+    let patch = patch(given)?;
+    let api = connection.signed_in(context).await?;
+    let found = find::find(&api, user).await?;
+    let changed = api.patch(&find::path(&found), &patch).await?;
+    context.note("The user is changed.");
+    show(context, &changed.body)
+}
+
+fn patch(changes: Changes) -> Outcome<Value> {
+    let mut patch = Map::new();
+    let texts = [
+        ("email", changes.email),
+        ("first_name", changes.fields.first_name),
+        ("last_name", changes.fields.last_name),
+    ];
+    for (name, value) in texts {
+        if let Some(value) = value {
+            patch.insert(name.to_owned(), json!(value));
+        }
+    }
+    if !changes.fields.roles.is_empty() {
+        patch.insert("roles".to_owned(), json!(changes.fields.roles));
+    }
+    for field in changes.clear {
+        if patch.insert(field.field().to_owned(), Value::Null).is_some() {
+            return Err(Failure::usage(format!("{} is both set and cleared", field.field())));
+        }
+    }
+    if patch.is_empty() {
+        return Err(Failure::usage("nothing to change is given").next("See platform user update --help."));
+    }
+    Ok(Value::Object(patch))
+}
+
+/// Lets a user sign in, or not any more.
+pub(super) async fn set_active(
+    context: &mut Context,
+    connection: &Connection,
+    user: &str,
+    active: bool,
+) -> Outcome {
+    let api = connection.signed_in(context).await?;
+    let found = find::find(&api, user).await?;
+    let changed = api.patch(&find::path(&found), &json!({"is_active": active})).await?;
+    context.note(if active {
+        "The user may sign in again."
+    } else {
+        "The user is disabled; all their tokens have ended."
+    });
+    show(context, &changed.body)
+}
+
+/// Sets a password.
+pub(super) async fn set_password(
+    context: &mut Context,
+    connection: &Connection,
+    user: &str,
+    password: PasswordArguments,
+) -> Outcome {
+    let api = connection.signed_in(context).await?;
+    let found = find::find(&api, user).await?;
+    let source = PasswordSource { from_stdin: password.password_stdin, file: password.password_file };
+    let password = prompt::password(context, &source, true)?;
+    let changed = api.patch(&find::path(&found), &json!({"password": password.expose_secret()})).await?;
+    context.note("The password is set; all the user's sessions have ended.");
+    show(context, &changed.body)
+}
+
+/// Deletes a user, after a yes.
+pub(super) async fn delete(context: &mut Context, connection: &Connection, user: &str, yes: bool) -> Outcome {
+    let api = connection.signed_in(context).await?;
+    let found = find::find(&api, user).await?;
+    let name = format!("user {} ({})", found["id"], safe(&plain(&found["email"])));
+    prompt::confirmed(context, yes, &format!("Delete {name}? This can't be undone"))?;
+    api.delete(&find::path(&found)).await?;
+    context.note(&format!("Deleted {name}."));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Exit;
+
+    fn changes(first_name: Option<&str>, clear: Vec<Clearable>) -> Changes {
+        let fields = UserFields { first_name: first_name.map(str::to_owned), ..UserFields::default() };
+        Changes { email: None, fields, clear }
+    }
+
+    #[test]
+    fn only_what_is_given_is_sent_and_a_cleared_name_is_null() {
+        assert_eq!(
+            patch(changes(Some("Ada"), vec![Clearable::LastName])).unwrap(),
+            json!({"first_name": "Ada", "last_name": null})
+        );
+    }
+
+    #[test]
+    fn nothing_to_change_and_a_contradiction_are_usage_errors() {
+        assert_eq!(patch(changes(None, Vec::new())).unwrap_err().exit, Exit::Usage);
+        assert_eq!(patch(changes(Some("Ada"), vec![Clearable::FirstName])).unwrap_err().exit, Exit::Usage);
+    }
+}

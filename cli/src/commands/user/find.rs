@@ -1,0 +1,42 @@
+//! Finds a user by id or by e-mail address.
+
+use contract::Email;
+use serde_json::Value;
+use url::form_urlencoded;
+
+use super::USERS;
+use crate::api::Api;
+use crate::failure::{Exit, Failure, Outcome};
+
+/// The user with this id or address.
+pub(super) async fn find(api: &Api, user: &str) -> Outcome<Value> {
+    if user.parse::<i64>().is_ok() {
+        return Ok(api.get(&format!("{USERS}/{user}")).await?.body);
+    }
+    let wanted = user.parse::<Email>().map_err(|error| {
+        Failure::usage(format!("{user:?} is neither an id nor an e-mail address")).because(error.to_string())
+    })?;
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("email", user).finish();
+    let answer = api.get(&format!("{USERS}?{query}")).await?;
+    answer
+        .body
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|found| {
+            found["email"]
+                .as_str()
+                .and_then(|text| text.parse::<Email>().ok())
+                .is_some_and(|email| email == wanted)
+        })
+        .cloned()
+        .ok_or_else(|| {
+            Failure::new(Exit::NotFound, format!("there is no user {user}"))
+                .next("`platform user list` lists all.")
+        })
+}
+
+/// The path of a found user.
+pub(super) fn path(user: &Value) -> String {
+    format!("{USERS}/{}", user["id"])
+}

@@ -1,0 +1,105 @@
+//! What surrounds a command: streams, terminal, environment, clock, prompts. Tests hand in their own.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, IsTerminal, Read, Write};
+use std::path::PathBuf;
+
+use dialoguer::console::Term;
+use time::OffsetDateTime;
+
+use crate::failure::Outcome;
+use crate::output::Format;
+use crate::prompt::{Prompt, TerminalPrompt};
+
+/// The surroundings of one command.
+#[expect(clippy::struct_excessive_bools, reason = "facts about a terminal that do not exclude each other")]
+pub struct Context {
+    /// Data goes here, and nothing else.
+    pub(crate) stdout: Box<dyn Write + Send>,
+    /// Everything else goes here.
+    pub(crate) stderr: Box<dyn Write + Send>,
+    /// What is piped in.
+    pub(crate) stdin: Box<dyn Read + Send>,
+    /// Whether a person can answer: standard input and standard error are a terminal.
+    pub(crate) interactive: bool,
+    /// Whether standard input is a terminal.
+    pub(crate) stdin_terminal: bool,
+    /// Whether standard output is a terminal.
+    pub(crate) stdout_terminal: bool,
+    /// Columns of the terminal that shows standard output.
+    pub(crate) width: Option<u16>,
+    /// Whether colours are wanted on standard output.
+    pub(crate) colour: bool,
+    /// The environment.
+    pub(crate) environment: BTreeMap<String, String>,
+    /// The working folder.
+    pub(crate) folder: PathBuf,
+    /// The time.
+    pub(crate) now: fn() -> OffsetDateTime,
+    /// Asks a person.
+    pub(crate) prompt: Box<dyn Prompt>,
+    /// Form of the data.
+    pub(crate) format: Format,
+    /// No notes on standard error.
+    pub(crate) quiet: bool,
+    /// More on standard error: the chain of causes.
+    pub(crate) verbose: bool,
+}
+
+impl Context {
+    /// The surroundings of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let environment: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let stdout_terminal = io::stdout().is_terminal();
+        let stdin_terminal = io::stdin().is_terminal();
+        let wanted = environment.get("NO_COLOR").is_none_or(String::is_empty)
+            && environment.get("TERM").is_none_or(|term| term != "dumb");
+        Self {
+            stdout: Box::new(BufWriter::new(io::stdout())),
+            stderr: Box::new(io::stderr()),
+            stdin: Box::new(io::stdin()),
+            interactive: stdin_terminal && io::stderr().is_terminal(),
+            stdin_terminal,
+            stdout_terminal,
+            width: stdout_terminal
+                .then(|| Term::stdout().size_checked())
+                .flatten()
+                .map(|(_, columns)| columns),
+            colour: stdout_terminal && wanted,
+            folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            environment,
+            now: OffsetDateTime::now_utc,
+            prompt: Box::new(TerminalPrompt),
+            format: Format::Table,
+            quiet: false,
+            verbose: false,
+        }
+    }
+
+    /// A line of data.
+    pub(crate) fn line(&mut self, text: &str) -> Outcome {
+        writeln!(self.stdout, "{text}")?;
+        Ok(())
+    }
+
+    /// A note for the person, unless `--quiet`; one that can't be written is lost.
+    pub(crate) fn note(&mut self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(self.stderr, "{text}");
+        }
+    }
+
+    /// A warning; also told with `--quiet`.
+    pub(crate) fn warn(&mut self, text: &str) {
+        let _ = writeln!(self.stderr, "warning: {text}");
+    }
+
+    /// A variable that is set and not empty.
+    #[must_use]
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}

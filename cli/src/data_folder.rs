@@ -1,0 +1,168 @@
+//! The folder of the embedded databases and keys: made with the narrowest rights, and told about precisely where it can't be.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use gateway::MasterKey;
+use kit::config::{Settings, read_secret_file};
+use secrecy::ExposeSecret;
+
+use crate::failure::{Failure, Outcome};
+
+/// Makes the folder if it is not there (mode 0700) and makes sure that this process can write in it.
+pub(crate) fn prepare(folder: &Path) -> Outcome {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| unusable(folder, &error))?;
+    let probe = folder.join(format!(".probe-{}", std::process::id()));
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&probe);
+    written.map_err(|error| unusable(folder, &error))?;
+    let _ = fs::remove_file(&probe);
+    Ok(())
+}
+
+/// A database file that is there must be writable too: its folder alone is not enough.
+pub(crate) fn check_file(path: &Path) -> Outcome {
+    match OpenOptions::new().read(true).write(true).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(unusable(path, &error)),
+    }
+}
+
+/// Path, owner, mode, who we are, and how to mend it.
+fn unusable(path: &Path, error: &io::Error) -> Failure {
+    let nearest = path.ancestors().find(|ancestor| ancestor.exists() && !ancestor.as_os_str().is_empty());
+    let nearest = nearest.unwrap_or(Path::new("."));
+    let owner = fs::metadata(nearest).map_or_else(
+        |_| String::new(),
+        |data| {
+            let mode = data.permissions().mode() & 0o7777;
+            format!("{} belongs to {}:{} with mode {mode:04o}; ", nearest.display(), data.uid(), data.gid())
+        },
+    );
+    let me = fs::metadata("/proc/self").map(|data| (data.uid(), data.gid()));
+    let (who, mend) = match (&me, error.kind()) {
+        (_, io::ErrorKind::ReadOnlyFilesystem) => (
+            String::new(),
+            "Mount it writable, or name another folder by --data-dir or PLATFORM__DATA_DIR.".to_owned(),
+        ),
+        (Ok((uid, gid)), _) => (
+            format!("this process runs as {uid}:{gid}"),
+            format!(
+                "`chown -R {uid}:{gid} {}` and mode 0700 mend it, or name another folder by --data-dir or PLATFORM__DATA_DIR.",
+                nearest.display()
+            ),
+        ),
+        (Err(_), _) => (String::new(), "Name another folder by --data-dir or PLATFORM__DATA_DIR.".to_owned()),
+    };
+    Failure::failed(format!("can't write in {}: {}", path.display(), plain(error)))
+        .because(format!("{owner}{who}").trim_end_matches("; ").to_owned())
+        .next(mend)
+}
+
+fn plain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only".to_owned(),
+        io::ErrorKind::NotADirectory => "a part of the path is no folder".to_owned(),
+        io::ErrorKind::AlreadyExists => "it is a file, not a folder".to_owned(),
+        io::ErrorKind::StorageFull => "the disk is full".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// The master key: from the settings, else from its file.
+pub(crate) fn master_key(settings: &Settings) -> Outcome<MasterKey> {
+    if let Some(key) = &settings.gateway.master_key {
+        let key = key.expose_secret().parse::<MasterKey>();
+        return key.map_err(|error| Failure::failed(format!("gateway.master_key {error}")));
+    }
+    let path = settings.master_key_file();
+    let text = read_secret_file(&path).map_err(|reason| {
+        Failure::failed(format!("there is no master key: gateway.master_key {reason}"))
+            .next("The first `platform serve` makes it. Separate services take it from PLATFORM__GATEWAY__MASTER_KEY(_FILE).")
+    })?;
+    let key = text.expose_secret().parse::<MasterKey>();
+    key.map_err(|error| Failure::failed(format!("the key in {} {error}", path.display())))
+}
+
+/// As [`master_key`]; on the first start the file is made (mode 0600). Two processes that start at once agree on one key.
+pub(crate) fn master_key_or_new(settings: &Settings) -> Outcome<MasterKey> {
+    let path = settings.master_key_file();
+    if settings.gateway.master_key.is_some() || path.exists() {
+        return master_key(settings);
+    }
+    let key = MasterKey::generate().map_err(|error| Failure::failed(format!("a master key {error}")))?;
+    let temporary = temporary_beside(&path);
+    let write = || -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        writeln!(file, "{}", key.to_base64().expose_secret())?;
+        file.sync_all()?;
+        // A hard link fails where another process was first: never overwrite a key.
+        fs::hard_link(&temporary, &path)
+    };
+    let linked = write();
+    let _ = fs::remove_file(&temporary);
+    match linked {
+        Ok(()) => Ok(key),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => master_key(settings),
+        Err(error) => Err(unusable(&path, &error)),
+    }
+}
+
+/// Writes a file whole or not at all.
+pub(crate) fn write_whole(path: &Path, text: &str) -> Outcome {
+    let temporary = temporary_beside(path);
+    let write = || -> io::Result<()> {
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        fs::rename(&temporary, path)
+    };
+    write().map_err(|error| {
+        let _ = fs::remove_file(&temporary);
+        unusable(path, &error)
+    })
+}
+
+fn temporary_beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().map(std::ffi::OsStr::to_os_string).unwrap_or_default();
+    name.push(format!(".new-{}", std::process::id()));
+    path.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_is_made_with_the_narrowest_rights() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("a/b");
+        prepare(&folder).unwrap();
+        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_folder_that_is_a_file_is_told_with_its_path() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("file");
+        fs::write(&path, "").unwrap();
+        let failure = prepare(&path).unwrap_err();
+        assert!(failure.what.contains(path.to_str().unwrap()), "{failure:?}");
+        assert!(failure.text(false).lines().count() <= 3);
+    }
+
+    #[test]
+    fn a_file_is_written_whole_and_leaves_nothing_beside_it() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("platform.run");
+        write_whole(&path, "one").unwrap();
+        write_whole(&path, "two").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "two");
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,83 @@
+//! The `platform` command: arguments in, tables out. No business rule lives here.
+//!
+//! [`arguments`] is what clap sees, [`commands`] has one function a command, which takes plain values and a [`Context`].
+
+mod api;
+mod arguments;
+mod commands;
+mod connection;
+mod context;
+mod data_folder;
+mod failure;
+mod output;
+mod prompt;
+mod run_file;
+mod settings;
+mod telemetry;
+mod token;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::FromArgMatches as _;
+
+use arguments::{Arguments, command};
+use failure::{Exit, Failure, Outcome};
+
+pub use context::Context;
+
+/// Runs one command and tells how it ended.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, mut context: Context) -> ExitCode {
+    let outcome = parsed(arguments, &mut context);
+    let outcome = outcome.and_then(|arguments| match arguments {
+        Some(arguments) => commands::run(arguments, &mut context),
+        None => Ok(()),
+    });
+    // What is still in the buffer must reach the reader before the command may count as done.
+    let outcome = outcome.and_then(|()| context.stdout.flush().map_err(Failure::from));
+    let exit = match outcome {
+        Ok(()) => Exit::Done,
+        Err(failure) => {
+            // What was written before the failure is still data.
+            let _ = context.stdout.flush();
+            if !failure.silent {
+                let _ = write!(context.stderr, "{}", failure.text(context.verbose));
+            }
+            failure.exit
+        }
+    };
+    ExitCode::from(exit as u8)
+}
+
+/// The arguments; nothing where clap has answered already (`--help`, `--version`).
+fn parsed(
+    arguments: impl IntoIterator<Item = OsString>,
+    context: &mut Context,
+) -> Outcome<Option<Arguments>> {
+    let matched =
+        command().try_get_matches_from(arguments).and_then(|matches| Arguments::from_arg_matches(&matches));
+    match matched {
+        Ok(arguments) => {
+            context.format = arguments.global.output;
+            context.quiet = arguments.global.quiet;
+            context.verbose = arguments.global.verbose;
+            Ok(Some(arguments))
+        }
+        Err(error) if error.use_stderr() => {
+            let _ = write!(context.stderr, "{}", error.render());
+            let mut failure = Failure::new(Exit::Usage, "");
+            failure.silent = true;
+            Err(failure)
+        }
+        Err(error) => {
+            let text = error.render();
+            if context.colour {
+                write!(context.stdout, "{}", text.ansi())?;
+            } else {
+                write!(context.stdout, "{text}")?;
+            }
+            Ok(None)
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The `platform` command.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    cli::run(std::env::args_os(), cli::Context::of_process())
+}

@@ -1,0 +1,129 @@
+//! The form of data: tables for people, JSON in the API's own shape, JSON lines, YAML and CSV for machines.
+
+mod rows;
+mod table;
+
+use std::io::Write as _;
+
+use clap::ValueEnum;
+use serde_json::Value;
+
+use crate::context::Context;
+use crate::failure::{Failure, Outcome};
+
+pub(crate) use rows::Rows;
+
+/// The form in which data is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns for people, that fit the terminal.
+    Table,
+    /// JSON, in the API's own shape.
+    Json,
+    /// One JSON value a line.
+    Jsonl,
+    /// YAML.
+    Yaml,
+    /// Comma-separated values with a heading (RFC 4180).
+    Csv,
+}
+
+/// One column of a table: its heading, and how a cell is made from a row.
+#[derive(Clone, Copy)]
+pub(crate) struct Column {
+    /// Heading in tables.
+    pub(crate) title: &'static str,
+    /// Field of the JSON row: the heading in CSV, and the value where `cell` is absent.
+    pub(crate) field: &'static str,
+    /// How people see it, where that differs from the value.
+    pub(crate) cell: Option<fn(&Value) -> String>,
+}
+
+impl Column {
+    /// A column that shows a field as it is.
+    #[must_use]
+    pub(crate) const fn new(title: &'static str, field: &'static str) -> Self {
+        Self { title, field, cell: None }
+    }
+
+    /// A column with a cell made for people from the whole row.
+    #[must_use]
+    pub(crate) const fn with(title: &'static str, field: &'static str, cell: fn(&Value) -> String) -> Self {
+        Self { title, field, cell: Some(cell) }
+    }
+
+    fn shown(&self, row: &Value) -> String {
+        self.cell.map_or_else(|| plain(&row[self.field]), |cell| cell(row))
+    }
+}
+
+/// A value as plain text: nothing for null, words of a list separated by commas.
+#[must_use]
+pub(crate) fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+/// Text from elsewhere made safe for a terminal: control characters are shown, not obeyed.
+#[must_use]
+pub(crate) fn safe(text: &str) -> String {
+    let dangerous = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+    };
+    if text.chars().any(dangerous) {
+        text.chars()
+            .map(|c| if dangerous(c) { c.escape_unicode().to_string() } else { c.to_string() })
+            .collect()
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Writes one thing: a table of two columns, or the value in its form.
+pub(crate) fn one(context: &mut Context, columns: &[Column], value: &Value) -> Outcome {
+    match context.format {
+        Format::Table => {
+            let cells =
+                columns.iter().map(|column| vec![column.title.to_owned(), column.shown(value)]).collect();
+            let text = table::render(context, None, cells);
+            write!(context.stdout, "{text}")?;
+            Ok(())
+        }
+        Format::Json => {
+            let text = pretty(value)?;
+            context.line(&text)
+        }
+        Format::Yaml => {
+            let text = yaml(value)?;
+            write!(context.stdout, "{text}")?;
+            Ok(())
+        }
+        Format::Jsonl | Format::Csv => {
+            let mut rows = Rows::new(context, columns);
+            rows.add(value)?;
+            rows.finish()
+        }
+    }
+}
+
+/// Writes many things that are at hand.
+pub(crate) fn many(context: &mut Context, columns: &[Column], values: &[Value]) -> Outcome {
+    let mut rows = Rows::new(context, columns);
+    for value in values {
+        rows.add(value)?;
+    }
+    rows.finish()
+}
+
+fn pretty(value: &Value) -> Outcome<String> {
+    serde_json::to_string_pretty(value).map_err(|error| Failure::failed(format!("can't write JSON: {error}")))
+}
+
+fn yaml(value: &Value) -> Outcome<String> {
+    serde_norway::to_string(value).map_err(|error| Failure::failed(format!("can't write YAML: {error}")))
+}

@@ -1,0 +1,18 @@
+//! Logs of the commands that write any: `serve` at the level of the settings, others warnings only.
+
+use kit::config::{LogSettings, Settings};
+use kit::telemetry::{Surroundings, start as start_logging};
+
+use crate::context::Context;
+
+/// Starts logging to standard error. A second start in one process changes nothing.
+pub(crate) fn start(context: &Context, settings: &Settings, serving: bool) {
+    let surroundings = Surroundings::of_process(|name| context.environment.get(name).cloned());
+    let level = match (serving, context.verbose) {
+        (true, _) => settings.log.level.clone(),
+        (false, true) => "debug".to_owned(),
+        (false, false) => "warn,migration=info".to_owned(),
+    };
+    let log = LogSettings { level, format: settings.log.format };
+    let _ = start_logging(&log, &surroundings);
+}
