@@ -155,3 +155,90 @@ impl Precondition {
         if holds { Ok(()) } else { Err(UsersError::Stale) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use contract::UserId;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::user::with_user_role;
+
+    fn user() -> User {
+        let at = Timestamp::from_microseconds(1).unwrap();
+        User {
+            id: UserId(7),
+            email: "ann@example.com".parse().unwrap(),
+            is_active: true,
+            first_name: Some("Ann".to_owned()),
+            last_name: None,
+            roles: with_user_role([]),
+            password_hash: PasswordHash::from("$old".to_owned()),
+            epoch: 4,
+            version: 9,
+            created_at: at,
+            updated_at: at,
+        }
+    }
+
+    fn name() -> impl Strategy<Value = Edit<String>> {
+        prop_oneof![Just(Edit::Keep), Just(Edit::Clear), "[A-Za-z ]{0,6}".prop_map(Edit::Set)]
+    }
+
+    fn changes() -> impl Strategy<Value = Changes> {
+        let email = proptest::option::of("[a-c]{1,2}@example\\.com".prop_map(|text| text.parse().unwrap()));
+        let roles = proptest::option::of(
+            proptest::bool::ANY
+                .prop_map(|admin| with_user_role(if admin { vec![Role::ADMIN] } else { Vec::new() })),
+        );
+        (email, name(), name(), proptest::option::of(any::<bool>()), roles).prop_map(
+            |(email, first_name, last_name, is_active, roles)| Changes {
+                email,
+                first_name,
+                last_name,
+                is_active,
+                roles,
+                ..Changes::default()
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_change_raises_the_version_by_one_or_is_none(changes in changes(), new_password in any::<bool>()) {
+            let (before, now) = (user(), Timestamp::from_microseconds(2).unwrap());
+            let hash = new_password.then(|| PasswordHash::from("$new".to_owned()));
+            match changes.apply(&before, hash, now) {
+                None => prop_assert!(!new_password),
+                Some(after) => {
+                    prop_assert_eq!(after.version, before.version + 1);
+                    prop_assert_eq!((after.id, after.created_at, after.updated_at), (before.id, before.created_at, now));
+                    let ends_sessions = new_password || after.is_active != before.is_active;
+                    prop_assert_eq!(after.epoch, before.epoch + i64::from(ends_sessions));
+                    prop_assert!(after.roles.contains(&Role::USER));
+                    // Done twice, it is done.
+                    prop_assert!(changes.apply(&after, None, now).is_none());
+                }
+            }
+        }
+
+        #[test]
+        fn no_name_that_is_taken_holds_a_control_character(name in any::<String>()) {
+            if name_fault(&name).is_none() {
+                prop_assert!(name.chars().count() <= 255 && !name.contains(char::is_control));
+            }
+        }
+    }
+
+    #[test]
+    fn a_version_that_is_not_the_current_one_is_stale() {
+        let user = user();
+        assert!(Precondition::None.check(&user).is_ok());
+        assert!(Precondition::OneOf(vec!["7.8".to_owned(), "7.9".to_owned()]).check(&user).is_ok());
+        for other in
+            [Precondition::OneOf(vec!["8.9".to_owned()]), Precondition::OneOf(vec![]), Precondition::Absent]
+        {
+            assert_eq!(other.check(&user), Err(UsersError::Stale));
+        }
+    }
+}
