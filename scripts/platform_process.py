@@ -115,7 +115,7 @@ class Platform:
 
     def url(self, service="gateway"):
         """Base URL of a running service."""
-        return self.run[service]["url"].rstrip("/")
+        return f"http://{self.run[service]}"
 
     def command(self, *arguments, stdin="", extra=None):
         """Runs a `platform` command against this installation; returns the completed process."""

@@ -279,10 +279,15 @@ impl Problem {
     /// 422 with these faults; `detail` tells the first and how many there are.
     #[must_use]
     pub fn invalid(violations: Vec<Violation>) -> Self {
+        // A fault of the body as a whole has an empty pointer.
+        let told = |fault: &Violation| match fault.pointer.as_str() {
+            "" => fault.detail.clone(),
+            pointer => format!("{pointer}: {}", fault.detail),
+        };
         let detail = match violations.as_slice() {
             [] => "A value does not fit".to_owned(),
-            [only] => format!("{}: {}", only.pointer, only.detail),
-            [first, rest @ ..] => format!("{}: {} (and {} more)", first.pointer, first.detail, rest.len()),
+            [only] => told(only),
+            [first, rest @ ..] => format!("{} (and {} more)", told(first), rest.len()),
         };
         Self { violations, ..Self::new(ProblemKind::InvalidValues, detail) }
     }

@@ -52,6 +52,7 @@ GONE = "the token of a user that is gone is 401, not 404"
 WRONG_TYPE = "a value of the wrong type is refused, not converted"
 FORM = "a body that is not JSON by its media type is 415"
 NOT_JSON = "broken JSON is 400"
+NUL = "U+0000 in a JSON string is 400: no database keeps it; it was a 500"
 NAMED = "a field the caller may not set is refused by name, never dropped in silence"
 SLASH = "a trailing slash answers; a redirect would lose the body or the token"
 CANONICAL = "e-mail addresses are compared without regard to case"
@@ -59,6 +60,7 @@ CANONICAL = "e-mail addresses are compared without regard to case"
 TABLE = {
     2: kept(after="make_admin"),
     4: deliberate(CANONICAL + ": this one is taken", 400, fields=EXISTS),
+    7: kept(pointers=frozenset({""})),
     9: deliberate("an empty password is refused", 422, raw_password=True, pointers=frozenset({"/password"})),
     10: deliberate(NAMED, 403, naming="is_active"),
     11: deliberate(NAMED, 403, naming="id"),
@@ -159,8 +161,8 @@ TABLE = {
     115: kept(actor="ninth"),
     116: deliberate(GONE, 401, actor="ninth"),
     117: kept(after="check_long_password"),
-    118: deliberate("a password with NUL is refused; it was a 500", 422, raw_password=True, pointers=frozenset({"/password"})),
-    119: deliberate("a name with NUL is refused; it was a 500", 422, pointers=frozenset({"/first_name"})),
+    118: deliberate(NUL, 400, raw_password=True, naming="U+0000"),
+    119: deliberate(NUL, 400, naming="U+0000"),
     122: deliberate("a name beside the address is refused: what is stored is what was sent", 422, pointers=frozenset({"/email"})),
     126: deliberate(GONE + "; a valid token hears of the body, 422", 401, actor="ninth", after="scalar_by_a"),
 }

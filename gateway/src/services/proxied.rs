@@ -12,7 +12,7 @@ use contract::{
 };
 use http::{HeaderMap, Method, StatusCode, header};
 use kit::{body::BodyLimit, client_address::TrustedProxies, request_id::RequestId};
-use poem::{Body, Endpoint, Request, Response, Result, endpoint::BoxEndpoint};
+use poem::{Body, Endpoint, Request, Response, Result, endpoint::BoxEndpoint, error::ResponseError};
 use poem_openapi::{
     OpenApi, OperationId,
     registry::{MetaApi, Registry},
@@ -97,7 +97,8 @@ impl Endpoint for Forward {
     async fn call(&self, request: Request) -> Result<Response> {
         let mut response = match self.forward(request).await {
             Ok(response) => response,
-            Err(problem) => poem::Error::from(problem).into_response(),
+            // Not by way of `poem::Error`: that drops the extension in which the problem travels.
+            Err(problem) => problem.as_response(),
         };
         response.set_data(self.id);
         Ok(response)
