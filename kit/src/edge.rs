@@ -13,6 +13,7 @@ use crate::{
     problem,
     request_id::{self, RequestId},
     routes::Routes,
+    server::TwoFramings,
 };
 
 /// Whose request ids are believed.
@@ -162,7 +163,7 @@ fn check_framing(request: &Request) -> Result<(), Problem> {
         Err(Problem::new(ProblemKind::MalformedRequest, detail)
             .header(header::CONNECTION, HeaderValue::from_static("close")))
     };
-    if headers.contains_key(header::CONTENT_LENGTH) && headers.contains_key(header::TRANSFER_ENCODING) {
+    if request.extensions().get::<TwoFramings>().is_some() {
         return malformed("Content-Length and Transfer-Encoding stand together");
     }
     if headers.get_all(header::CONTENT_LENGTH).iter().count() > 1 {

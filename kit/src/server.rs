@@ -49,6 +49,10 @@ impl Default for Limits {
     }
 }
 
+/// Marks a request whose head announced both a length and chunks, of which hyper hands on one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TwoFramings;
+
 /// A bound listener, not serving yet.
 #[derive(Debug)]
 pub struct Server {
@@ -140,8 +144,12 @@ async fn serve_connection<E>(
     let io = Connection::new(stream, Arc::clone(&progress), limits.head_time);
     let service = hyper::service::service_fn(move |request| {
         let guard = progress.begin();
+        let two_framings = progress.has_two_framings();
         let addresses = (LocalAddr(local.into()), RemoteAddr(peer.into()), Scheme::HTTP);
-        let request = Request::from((request, addresses.0, addresses.1, addresses.2));
+        let mut request = Request::from((request, addresses.0, addresses.1, addresses.2));
+        if two_framings {
+            request.extensions_mut().insert(TwoFramings);
+        }
         let app = Arc::clone(&app);
         async move {
             let response = match app.call(request).await {

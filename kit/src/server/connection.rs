@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -27,13 +27,24 @@ const REQUEST: u8 = 2;
 
 /// What a connection is doing: waiting, receiving a head, or busy with a request.
 #[derive(Debug, Default)]
-pub(super) struct Progress(AtomicU8);
+pub(super) struct Progress {
+    state: AtomicU8,
+    /// The head being received announces both a length and chunks; hyper keeps only one of the two.
+    two_framings: AtomicBool,
+}
 
 impl Progress {
     /// A request's head is complete; busy until the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> Busy {
-        self.0.store(REQUEST, Ordering::Relaxed);
+        self.state.store(REQUEST, Ordering::Relaxed);
         Busy(Arc::clone(self))
+    }
+}
+
+impl Progress {
+    /// Whether the head just received announces both a length and chunks (RFC 9112 §6.3 item 3).
+    pub(super) fn has_two_framings(&self) -> bool {
+        self.two_framings.load(Ordering::Relaxed)
     }
 }
 
@@ -42,7 +53,7 @@ pub(super) struct Busy(Arc<Progress>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.0.store(IDLE, Ordering::Relaxed);
+        self.0.state.store(IDLE, Ordering::Relaxed);
     }
 }
 
@@ -86,6 +97,42 @@ pub(super) struct Connection {
     head_deadline: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     refusal: Option<Refusal>,
+    framing: Framing,
+}
+
+/// Looks for the two framing fields in the bytes of a head as they come.
+#[derive(Debug, Default)]
+struct Framing {
+    length: bool,
+    chunks: bool,
+    ended: bool,
+    /// The last line, as far as it has come.
+    line: Vec<u8>,
+}
+
+impl Framing {
+    /// The longest start of a line that is of interest.
+    const LONGEST: usize = 18;
+
+    fn look(&mut self, bytes: &[u8]) {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if self.ended {
+                return;
+            }
+            let room = Self::LONGEST.saturating_sub(self.line.len());
+            self.line.extend_from_slice(&part[..part.len().min(room)]);
+            if !part.ends_with(b"\n") {
+                return;
+            }
+            let starts = |name: &[u8]| {
+                self.line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+            };
+            self.length |= starts(b"content-length:");
+            self.chunks |= starts(b"transfer-encoding:");
+            self.ended = matches!(self.line.as_slice(), b"\r\n" | b"\n");
+            self.line.clear();
+        }
+    }
 }
 
 /// A problem answer on its way out in the place of hyper's empty one.
@@ -97,12 +144,20 @@ struct Refusal {
 
 impl Connection {
     pub(super) fn new(stream: TcpStream, progress: Arc<Progress>, head_time: Duration) -> Self {
-        Self { stream, progress, head_time, head_deadline: None, timer: None, refusal: None }
+        Self {
+            stream,
+            progress,
+            head_time,
+            head_deadline: None,
+            timer: None,
+            refusal: None,
+            framing: Framing::default(),
+        }
     }
 
     /// Whether a head has been arriving for too long.
     fn head_is_late(&mut self, context: &mut Context<'_>) -> bool {
-        if self.progress.0.load(Ordering::Relaxed) != HEAD {
+        if self.progress.state.load(Ordering::Relaxed) != HEAD {
             self.head_deadline = None;
             self.timer = None;
             return false;
@@ -128,10 +183,16 @@ impl AsyncRead for Connection {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         let started = buffer.filled().len() > before
-            && self.progress.0.compare_exchange(IDLE, HEAD, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+            && self.progress.state.compare_exchange(IDLE, HEAD, Ordering::Relaxed, Ordering::Relaxed).is_ok();
         if started {
             self.head_deadline = Some(Instant::now() + self.head_time);
             self.timer = None;
+            self.framing = Framing::default();
+        }
+        if self.progress.state.load(Ordering::Relaxed) == HEAD {
+            self.framing.look(&buffer.filled()[before..]);
+            let both = self.framing.length && self.framing.chunks;
+            self.progress.two_framings.store(both, Ordering::Relaxed);
         }
         Poll::Ready(Ok(()))
     }
@@ -231,4 +292,42 @@ fn refusal(status: StatusCode) -> Vec<u8> {
         request_id.as_str(),
     )
     .into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn both(head: &[u8], cut: usize) -> bool {
+        let mut framing = Framing::default();
+        let (first, second) = head.split_at(cut.min(head.len()));
+        framing.look(first);
+        framing.look(second);
+        framing.length && framing.chunks
+    }
+
+    proptest! {
+        #[test]
+        fn two_framings_are_seen_however_the_head_is_cut(cut in 0_usize..90) {
+            prop_assert!(both(b"POST / HTTP/1.1\r\nContent-Length: 4\r\nhost: g\r\ntransfer-Encoding: chunked\r\n\r\n0", cut));
+            prop_assert!(!both(b"POST / HTTP/1.1\r\nhost: g\r\ncontent-length: 9\r\n\r\ntransfer-encoding: x\r\n", cut));
+            prop_assert!(!both(b"POST / HTTP/1.1\r\nx-content-length: 9\r\ntransfer-encoding: chunked\r\n\r\n", cut));
+        }
+    }
+
+    #[test]
+    fn only_hyper_s_own_empty_refusals_are_replaced() {
+        let empty =
+            b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        assert_eq!(refused_status(empty).map(|status| status.as_u16()), Some(431));
+        for bytes in [
+            b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".as_slice(),
+            b"HTTP/1.1 404 Not Found\r\ncontent-length: 5\r\n\r\nhello",
+            b"{}",
+        ] {
+            assert_eq!(refused_status(bytes), None);
+        }
+    }
 }

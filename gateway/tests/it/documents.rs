@@ -1,0 +1,59 @@
+//! The served document: reviewed, and equal to the services' own.
+
+use kit::testing::TestDatabase;
+use serde_json::Value;
+
+use crate::support::{Gateway, config};
+
+#[test]
+fn the_public_document_is_the_reviewed_one() {
+    insta::assert_json_snapshot!("public", gateway::public_document().unwrap());
+}
+
+#[tokio::test]
+async fn the_gateway_serves_that_document_with_an_entity_tag() {
+    let database = TestDatabase::sqlite();
+    let gateway = Gateway::start(config(&database, "http://127.0.0.1:1").await).await;
+    let answer = gateway.get("/api_v1/openapi.json").send().await.unwrap();
+    let etag = answer.headers()["etag"].clone();
+    let served: Value = answer.json().await.unwrap();
+    assert_eq!(served, gateway::public_document().unwrap());
+    let again = gateway.get("/api_v1/openapi.json").header("if-none-match", etag).send().await.unwrap();
+    assert_eq!(again.status(), 304);
+}
+
+#[test]
+fn the_operations_of_a_service_are_documented_as_in_its_own_document() {
+    let public = gateway::public_document().unwrap();
+    let own = contract::users::document().unwrap();
+    for (path, item) in own["paths"].as_object().unwrap() {
+        assert_eq!(public["paths"][path], *item, "{path}");
+    }
+    for (name, schema) in own["components"]["schemas"].as_object().unwrap() {
+        assert_eq!(public["components"]["schemas"][name], *schema, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_pages_load_nothing_from_elsewhere() {
+    let database = TestDatabase::sqlite();
+    let gateway = Gateway::start(config(&database, "http://127.0.0.1:1").await).await;
+    for path in ["/docs", "/redoc"] {
+        let answer = gateway.get(path).send().await.unwrap();
+        let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
+        assert!(policy.contains("default-src 'none'") && !policy.contains("http"), "{policy}");
+        let page = answer.text().await.unwrap();
+        assert!(!page.contains("https://") && !page.contains("http://"), "{page}");
+    }
+    for (path, least) in
+        [("/docs/swagger-ui.js", 500_000), ("/docs/swagger-ui.css", 50_000), ("/redoc/redoc.js", 300_000)]
+    {
+        let bytes = gateway.get(path).send().await.unwrap().bytes().await.unwrap();
+        assert!(bytes.len() > least, "{path}: {}", bytes.len());
+    }
+    let off = gateway::Config { docs: false, ..gateway.config.clone() };
+    let off = Gateway::start(off).await;
+    for path in ["/docs", "/redoc", "/api_v1/openapi.json"] {
+        assert_eq!(off.get(path).send().await.unwrap().status(), 404, "{path}");
+    }
+}

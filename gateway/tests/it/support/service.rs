@@ -1,0 +1,187 @@
+//! A double of the users service: the same contract over a few users in memory.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use contract::{
+    Caller, Email, Problem, ProblemKind, Role, Timestamp, UserId,
+    users::{
+        Clearable, Credentials, Identity, InternalApi, InternalPort, ListUsers, NewUser, Page, SERVICE,
+        Tagged, User, UserPatch, UserUpdate, UsersApi, UsersPort,
+        port::{Conditions, Fetched},
+        types::Nullable,
+    },
+};
+use kit::{
+    edge::{Edge, Trust},
+    internal_token::{InternalTokens, RequireInternalToken, is_gateway},
+    routes::Routes,
+    server::{Limits, Server},
+};
+use poem::{IntoEndpoint, Route};
+use poem_openapi::OpenApiService;
+use tokio_util::sync::CancellationToken;
+
+/// Every user's password.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// A running double.
+pub(crate) struct UsersDouble {
+    url: String,
+    server: Mutex<Option<Server>>,
+    users: Users,
+    shutdown: CancellationToken,
+}
+
+type Users = Arc<Mutex<BTreeMap<i64, (User, i64)>>>;
+
+#[derive(Clone)]
+struct Double(Users);
+
+impl UsersDouble {
+    /// Binds a port; it serves once it knows the gateway.
+    pub(crate) async fn bind() -> Self {
+        let server = Server::bind(([127, 0, 0, 1], 0).into(), Limits::default()).await.unwrap();
+        let users =
+            [(1, "ann@example.com", vec![Role::ADMIN, Role::USER]), (2, "bob@example.com", vec![Role::USER])];
+        let users = users.into_iter().map(|(id, email, roles)| (id, (user(id, email, roles), 1))).collect();
+        Self {
+            url: format!("http://{}", server.address()),
+            server: Mutex::new(Some(server)),
+            users: Arc::new(Mutex::new(users)),
+            shutdown: CancellationToken::new(),
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// Serves with the internal keys of this gateway.
+    pub(crate) fn serve(&self, gateway_url: &str) {
+        let server = self.server.lock().unwrap().take().unwrap();
+        let tokens = Arc::new(InternalTokens::new(SERVICE, gateway_url).unwrap());
+        let double = Double(Arc::clone(&self.users));
+        let api = OpenApiService::new((UsersApi::new(double.clone()), InternalApi::new(double)), "", "");
+        let route = RequireInternalToken::new(Route::new().nest_no_strip("/", api).into_endpoint(), tokens);
+        let app = Edge::new(route, SERVICE, Arc::new(Routes::default()), Trust::Peer);
+        tokio::spawn(server.run(app, self.shutdown.clone()));
+    }
+
+    /// Changes a user behind the gateway's back.
+    pub(crate) fn change(&self, id: i64, change: impl FnOnce(&mut User, &mut i64)) {
+        let mut users = self.users.lock().unwrap();
+        let (user, epoch) = users.get_mut(&id).unwrap();
+        change(user, epoch);
+    }
+}
+
+impl Drop for UsersDouble {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+fn user(id: i64, email: &str, roles: Vec<Role>) -> User {
+    let at: Timestamp = "2026-11-25T08:30:00Z".parse().unwrap();
+    User {
+        id: UserId(id),
+        email: email.parse::<Email>().unwrap(),
+        is_active: true,
+        first_name: Nullable(None),
+        last_name: Nullable(None),
+        roles,
+        created_at: at,
+        updated_at: at,
+    }
+}
+
+fn gone() -> Problem {
+    Problem::new(ProblemKind::NotFound, "The user with this username does not exist in the system")
+}
+
+fn tagged(user: User) -> Tagged {
+    Tagged { user, etag: "\"1\"".to_owned(), sessions_ended: false, tokens_ended: false }
+}
+
+impl UsersPort for Double {
+    async fn list_users(&self, _: &Caller, query: ListUsers) -> Result<Page, Problem> {
+        let users: Vec<User> = self.0.lock().unwrap().values().map(|(user, _)| user.clone()).collect();
+        let total = users.len() as u64;
+        let users = users.into_iter().skip(query.skip.unwrap_or(0) as usize).collect();
+        Ok(Page { users, total, next: None })
+    }
+
+    async fn create_user(&self, caller: &Caller, new: NewUser) -> Result<Tagged, Problem> {
+        assert!(!caller.is_signed_in());
+        let mut users = self.0.lock().unwrap();
+        let id = i64::try_from(users.len()).unwrap() + 1;
+        let created = user(id, new.email.as_written(), vec![Role::USER]);
+        users.insert(id, (created.clone(), 1));
+        Ok(tagged(created))
+    }
+
+    async fn get_user(&self, _: &Caller, id: UserId, _: Conditions) -> Result<Fetched, Problem> {
+        let users = self.0.lock().unwrap();
+        Ok(Fetched::Found(tagged(users.get(&id.0).ok_or_else(gone)?.0.clone())))
+    }
+
+    async fn update_user(
+        &self,
+        _: &Caller,
+        id: UserId,
+        update: UserUpdate,
+        _: Conditions,
+    ) -> Result<Tagged, Problem> {
+        let mut users = self.0.lock().unwrap();
+        let (user, epoch) = users.get_mut(&id.0).ok_or_else(gone)?;
+        let ends = matches!(update.password, Clearable::Set(_)) || update.is_active == Clearable::Set(false);
+        if let Clearable::Set(active) = update.is_active {
+            user.is_active = active;
+        }
+        let mut tokens_ended = false;
+        if let Clearable::Set(roles) = update.roles {
+            user.roles = roles;
+            tokens_ended = true;
+        }
+        *epoch += i64::from(ends);
+        Ok(Tagged { sessions_ended: ends, tokens_ended, ..tagged(user.clone()) })
+    }
+
+    async fn patch_user(
+        &self,
+        _: &Caller,
+        id: UserId,
+        _: UserPatch,
+        _: Conditions,
+    ) -> Result<Tagged, Problem> {
+        let users = self.0.lock().unwrap();
+        Ok(tagged(users.get(&id.0).ok_or_else(gone)?.0.clone()))
+    }
+
+    async fn delete_user(&self, _: &Caller, id: UserId, _: Conditions) -> Result<(), Problem> {
+        self.0.lock().unwrap().remove(&id.0).map(|_| ()).ok_or_else(gone)
+    }
+}
+
+impl InternalPort for Double {
+    async fn verify_credentials(&self, caller: &Caller, given: Credentials) -> Result<Identity, Problem> {
+        assert!(is_gateway(caller));
+        let users = self.0.lock().unwrap();
+        let found = users.values().find(|(user, _)| user.email.as_written() == given.email);
+        match found.filter(|_| given.password.expose() == PASSWORD) {
+            None => Err(Problem::new(ProblemKind::Refused, "Incorrect email or password")),
+            Some((user, _)) if !user.is_active => Err(Problem::new(ProblemKind::Refused, "Inactive user")),
+            Some((user, epoch)) => Ok(Identity { user: user.clone(), epoch: *epoch }),
+        }
+    }
+
+    async fn identify_user(&self, caller: &Caller, id: UserId) -> Result<Identity, Problem> {
+        assert!(is_gateway(caller));
+        let users = self.0.lock().unwrap();
+        let (user, epoch) = users.get(&id.0).ok_or_else(gone)?;
+        Ok(Identity { user: user.clone(), epoch: *epoch })
+    }
+}
