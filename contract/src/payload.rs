@@ -15,7 +15,7 @@ use crate::{Problem, ProblemKind, Violation};
 #[derive(Debug, Clone)]
 pub struct Json<T>(pub T);
 
-/// A JSON Merge Patch (RFC 7396, `application/merge-patch+json`; plain `application/json` is taken too).
+/// A JSON Merge Patch (RFC 7396, `application/merge-patch+json`).
 #[derive(Debug, Clone)]
 pub struct MergePatch<T>(pub T);
 
@@ -39,7 +39,7 @@ impl<T: Type> Payload for MergePatch<T> {
     const CONTENT_TYPE: &'static str = "application/merge-patch+json";
 
     fn check_content_type(content_type: &str) -> bool {
-        is_media_type(content_type, &["application/json", "application/merge-patch+json"])
+        is_media_type(content_type, &["application/merge-patch+json"])
     }
 
     fn schema_ref() -> MetaSchemaRef {
