@@ -176,6 +176,9 @@ fn complete(operation: &mut Value, policy: &Policy) {
             Access::SignedIn | Access::Role(_) => json!([{ "bearer": [] }]),
         },
     );
+    if let Some(parameters) = map.get_mut("parameters").and_then(Value::as_array_mut) {
+        parameters.iter_mut().for_each(without_example_if_optional);
+    }
     let Some(responses) = map.get_mut("responses").and_then(Value::as_object_mut) else { return };
     let mut problems: Vec<u16> = policy.problems.to_vec();
     // Every operation can answer these, whoever serves it: the listener, the gateway or the service.
@@ -268,6 +271,15 @@ fn violation_schema() -> Value {
             "detail": { "type": "string", "description": "What is wrong with it.", "example": "value is not a valid email address" },
         },
     })
+}
+
+/// Swagger UI sends the example of a parameter that its user left alone: a filter nobody asked for.
+fn without_example_if_optional(parameter: &mut Value) {
+    if parameter.get("required").and_then(Value::as_bool) != Some(true)
+        && let Some(schema) = parameter.get_mut("schema").and_then(Value::as_object_mut)
+    {
+        schema.remove("example");
+    }
 }
 
 /// Writes bounds that are whole numbers without the `.0` that `f64` gives them, and drops formats OpenAPI does not know.

@@ -148,7 +148,7 @@ impl<P: UsersPort> UsersApi<P> {
         caller: CallerOf,
         request: &poem::Request,
         /// Rows to pass over
-        #[oai(validator(minimum(value = "0")))]
+        #[oai(validator(minimum(value = "0"), maximum(value = "1000000000000")))]
         skip: Query<Option<u64>>,
         /// Rows a page
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
@@ -165,7 +165,7 @@ impl<P: UsersPort> UsersApi<P> {
         /// Only active, or only inactive users
         is_active: Query<Option<bool>>,
         /// Only users with this role
-        #[oai(validator(max_length = 64))]
+        #[oai(validator(max_length = 64, pattern = "^[a-z][a-z0-9_-]*$"))]
         role: Query<Option<String>>,
         /// Only users created after this moment
         created_after: Query<Option<Timestamp>>,
