@@ -161,6 +161,7 @@ fn refused(status: StatusCode, headers: &HeaderMap, problem: &Value) -> Option<F
         })
         .collect();
     if !faults.is_empty() {
+        "the platform does not take what was sent".clone_into(&mut failure.what);
         failure = failure.because(faults.join("; "));
     }
     if let Some(id) = problem["request_id"].as_str() {

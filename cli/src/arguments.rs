@@ -29,7 +29,8 @@ pub(crate) use operation::{ConfigCommand, MigrateCommand, MigrateTarget, ServeAr
     infer_long_args = false,
     max_term_width = 100,
     after_help = "Start with `platform serve`, then `platform user create --admin`.\n\
-                  Exit codes: 0 done, 1 refused or failed, 2 usage, 3 not found, 4 not signed in or not allowed, 5 the platform can't be reached."
+                  Exit codes: 0 done, 1 refused or failed, 2 usage, 3 not found,\n\
+                  4 not signed in or not allowed, 5 the platform can't be reached."
 )]
 pub(crate) struct Arguments {
     /// What holds for every command.

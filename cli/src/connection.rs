@@ -21,6 +21,8 @@ pub(crate) struct Connection {
     pub(crate) settings: Settings,
     /// Whether `url` is the platform of these settings: only that one ever gets an operator's token.
     pub(crate) own: bool,
+    /// Whether the command was told where it is.
+    named: bool,
     /// What a process of this data folder says of itself, if one runs.
     running: Option<RunFile>,
 }
@@ -34,7 +36,7 @@ impl Connection {
         let local = settings::local_url(listening);
         let Some(given) = global.url.as_deref().filter(|given| !given.is_empty()) else {
             let url = parsed(&local)?;
-            return Ok(Self { url, settings, own: true, running });
+            return Ok(Self { url, settings, own: true, named: false, running });
         };
         let url = parsed(given)?;
         let mine = [Some(local), settings.gateway.public_url.as_ref().map(ToString::to_string)];
@@ -43,7 +45,7 @@ impl Connection {
             .flatten()
             .filter_map(|text| parsed(text).ok())
             .any(|mine| mine.origin() == url.origin());
-        Ok(Self { url, settings, own, running })
+        Ok(Self { url, settings, own, named: true, running })
     }
 
     /// A client that is not signed in.
@@ -84,8 +86,13 @@ impl Connection {
             .map_err(|error| Failure::failed("no token for the operator can be made").caused_by(&error))
     }
 
-    /// A wrong setting of this machine is told as it is; otherwise the way in is told.
+    /// Tells the way in; where nothing runs and nothing was named, that comes first.
     fn not_signed_in(&self, failure: Failure) -> Failure {
+        if self.running.is_none() && !self.named {
+            return Failure::new(Exit::Unreachable, "no platform runs here")
+                .because(format!("there is no {}", self.settings.run_file().display()))
+                .next("Start it with `platform serve`, or say where it is by --url (PLATFORM_URL) and sign in by PLATFORM_TOKEN.");
+        }
         let mut told = Failure::new(Exit::NotAllowed, format!("not signed in at {}", self.url))
             .because(match &failure.why {
                 Some(why) => format!("{}: {why}", failure.what),

@@ -88,6 +88,8 @@ impl Context {
     /// A note for the person, unless `--quiet`; one that can't be written is lost.
     pub(crate) fn note(&mut self, text: &str) {
         if !self.quiet {
+            // In the order in which it happened; what can't be written now fails again, and loudly, at the end.
+            let _ = self.stdout.flush();
             let _ = writeln!(self.stderr, "{text}");
         }
     }

@@ -16,15 +16,15 @@ pub(crate) use rows::Rows;
 /// The form in which data is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Columns for people, that fit the terminal.
+    // Columns for people, that fit the terminal.
     Table,
-    /// JSON, in the API's own shape.
+    // JSON, in the API's own shape.
     Json,
-    /// One JSON value a line.
+    // One JSON value a line.
     Jsonl,
-    /// YAML.
+    // YAML.
     Yaml,
-    /// Comma-separated values with a heading (RFC 4180).
+    // Comma-separated values with a heading (RFC 4180).
     Csv,
 }
 

@@ -9,7 +9,9 @@ use crate::context::Context;
 pub(crate) fn start(context: &Context, settings: &Settings, serving: bool) {
     let surroundings = Surroundings::of_process(|name| context.environment.get(name).cloned());
     let level = match (serving, context.verbose) {
-        (true, _) => settings.log.level.clone(),
+        (true, _) if settings.log.level.contains([',', '=']) => settings.log.level.clone(),
+        // Libraries below tell each of their steps; ours are enough.
+        (true, _) => format!("{},sea_orm_migration=warn,sqlx=warn", settings.log.level),
         (false, true) => "debug".to_owned(),
         (false, false) => "warn,migration=info".to_owned(),
     };

@@ -187,7 +187,8 @@ fn claim_meaning(name: &str, value: &Value, now: OffsetDateTime) -> String {
     }
 }
 
-fn absolute(time: i64) -> String {
+/// Seconds since 1970 as a date and time.
+pub(crate) fn absolute(time: i64) -> String {
     OffsetDateTime::from_unix_timestamp(time)
         .ok()
         .and_then(|time| time.format(&Rfc3339).ok())

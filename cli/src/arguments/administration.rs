@@ -8,11 +8,9 @@ use clap::{Args, Subcommand};
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum UserCommand {
     /// Create a user
-    #[command(
-        after_help = "On a terminal what is missing is asked for. Elsewhere the password comes from --password-stdin,\n\
-                            --password-file or PLATFORM_USER_PASSWORD.\n\
-                            For example: platform user create --email ada@example.com --admin"
-    )]
+    #[command(after_help = "On a terminal what is missing is asked for. Elsewhere the password comes from\n\
+                            --password-stdin, --password-file or PLATFORM_USER_PASSWORD.\n\
+                            For example: platform user create --email ada@example.com --admin")]
     Create {
         /// E-mail address
         #[arg(long, short, env = "PLATFORM_USER_EMAIL", value_name = "ADDRESS")]
@@ -45,11 +43,13 @@ pub(crate) enum UserCommand {
     /// Show a user
     Show {
         /// Id or e-mail address
+        #[arg(value_parser = id_or_address)]
         user: String,
     },
     /// Change a user; what is not given stays
     Update {
         /// Id or e-mail address
+        #[arg(value_parser = id_or_address)]
         user: String,
         /// New e-mail address
         #[arg(long, short, env = "PLATFORM_USER_EMAIL", value_name = "ADDRESS")]
@@ -64,16 +64,19 @@ pub(crate) enum UserCommand {
     /// Stop a user from signing in; all their tokens end at once
     Disable {
         /// Id or e-mail address
+        #[arg(value_parser = id_or_address)]
         user: String,
     },
     /// Let a disabled user sign in again
     Enable {
         /// Id or e-mail address
+        #[arg(value_parser = id_or_address)]
         user: String,
     },
     /// Set a user's password; all their sessions end
     SetPassword {
         /// Id or e-mail address
+        #[arg(value_parser = id_or_address)]
         user: String,
         /// Where the password comes from.
         #[command(flatten)]
@@ -82,11 +85,21 @@ pub(crate) enum UserCommand {
     /// Delete a user
     Delete {
         /// Id or e-mail address
+        #[arg(value_parser = id_or_address)]
         user: String,
         /// Don't ask
         #[arg(long, short, env = "PLATFORM_YES")]
         yes: bool,
     },
+}
+
+/// Refuses what is neither, before anything is asked of anybody.
+fn id_or_address(text: &str) -> Result<String, String> {
+    if text.parse::<contract::UserId>().is_ok() || text.parse::<contract::Email>().is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err("neither an id nor an e-mail address".to_owned())
+    }
 }
 
 /// Names and roles of a user.
@@ -106,9 +119,9 @@ pub(crate) struct UserFields {
 /// A field that may be empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Clearable {
-    /// The first name
+    // The first name
     FirstName,
-    /// The last name
+    // The last name
     LastName,
 }
 
@@ -138,10 +151,8 @@ pub(crate) struct PasswordArguments {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum TokenCommand {
     /// Get an access token, by password or as the operator of this machine
-    #[command(
-        after_help = "Writes the access token alone; --output json writes all of the answer, the refresh token too.\n\
-                            For example: PLATFORM_TOKEN=$(platform token issue --email ada@example.com)"
-    )]
+    #[command(after_help = "Writes the access token alone; --output json writes the refresh token too.\n\
+                            For example: PLATFORM_TOKEN=$(platform token issue --email ada@example.com)")]
     Issue {
         /// Sign in as this user
         #[arg(long, short, env = "PLATFORM_USER_EMAIL", value_name = "ADDRESS")]

@@ -9,18 +9,17 @@ use clap::{Args, Subcommand, ValueEnum};
 /// A service of the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Service {
-    /// The public door
+    // The public door
     Gateway,
-    /// Users and their passwords
+    // Users and their passwords
     Users,
 }
 
 /// `platform serve`
 #[derive(Debug, Clone, Args)]
-#[command(
-    after_help = "Without names every service runs in one process, on embedded databases unless others are configured.\n\
-                        For example: platform serve\n             platform serve gateway --listen 0.0.0.0:8001 --migrate"
-)]
+#[command(after_help = "Without names every service runs in one process,\n\
+                        on embedded databases unless others are configured.\n\
+                        For example: platform serve\n             platform serve gateway --listen 0.0.0.0:8001 --migrate")]
 pub(crate) struct ServeArguments {
     /// Services to run [default: all, in one process]
     #[arg(value_enum)]

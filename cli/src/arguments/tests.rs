@@ -64,7 +64,9 @@ fn every_command_and_argument_is_described() {
 #[test]
 fn the_help_texts_are_as_reviewed() {
     let mut all = String::new();
-    walk(&command(), "", &mut |path, command| {
+    let mut root = command();
+    root.build();
+    walk(&root, "", &mut |path, command| {
         let help = command.clone().term_width(100).render_help();
         all.extend(["===== ", path, " =====\n", &help.to_string(), "\n"]);
     });

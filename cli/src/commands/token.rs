@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::{Column, Format, many, one, plain, safe};
 use crate::prompt::{self, PasswordSource, secret_from_file, secret_from_stdin};
-use crate::token::explain;
+use crate::token::{absolute, explain};
 
 /// Runs the verb.
 pub(crate) async fn run(context: &mut Context, global: &Global, verb: TokenCommand) -> Outcome {
@@ -133,7 +133,7 @@ const VERIFIED: &[Column] = &[
     Column::new("Roles", "roles"),
     Column::new("Issuer", "iss"),
     Column::new("Audience", "aud"),
-    Column::new("Expires", "exp"),
+    Column::with("Expires", "exp", |claims| claims["exp"].as_i64().map(absolute).unwrap_or_default()),
     Column::new("Session", "sid"),
 ];
 

@@ -1,6 +1,6 @@
 //! Tables without borders that fit the terminal; on a pipe a row is one line, however long.
 
-use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Table, presets};
 
 use super::safe;
 use crate::context::Context;
@@ -27,8 +27,14 @@ pub(super) fn render(context: &Context, heading: Option<Vec<String>>, rows: Vec<
             if bare && index == 0 { strong(text) } else { Cell::new(text) }
         }));
     }
-    for column in table.column_iter_mut() {
+    let widest = table.column_max_content_widths();
+    for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
+        // What names a row is not broken, as long as it leaves room for the rest.
+        let fits = |width: u16| widest.get(index).is_some_and(|widest| *widest <= width / 2);
+        if index == 0 && context.width.is_some_and(fits) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
     let mut text = String::new();
     for line in table.lines() {

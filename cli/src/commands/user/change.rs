@@ -98,7 +98,7 @@ pub(super) async fn delete(context: &mut Context, connection: &Connection, user:
     let api = connection.signed_in(context).await?;
     let found = find::find(&api, user).await?;
     let name = format!("user {} ({})", found["id"], safe(&plain(&found["email"])));
-    prompt::confirmed(context, yes, &format!("Delete {name}? This can't be undone"))?;
+    prompt::confirmed(context, yes, &format!("Delete {name} for good?"))?;
     api.delete(&find::path(&found)).await?;
     context.note(&format!("Deleted {name}."));
     Ok(())

@@ -13,9 +13,7 @@ pub(super) async fn find(api: &Api, user: &str) -> Outcome<Value> {
     if user.parse::<i64>().is_ok() {
         return Ok(api.get(&format!("{USERS}/{user}")).await?.body);
     }
-    let wanted = user.parse::<Email>().map_err(|error| {
-        Failure::usage(format!("{user:?} is neither an id nor an e-mail address")).because(error.to_string())
-    })?;
+    let wanted = user.parse::<Email>().map_err(|error| Failure::usage(format!("the address {error}")))?;
     let query = form_urlencoded::Serializer::new(String::new()).append_pair("email", user).finish();
     let answer = api.get(&format!("{USERS}?{query}")).await?;
     answer
