@@ -220,3 +220,6 @@ fn target(request: &Request) -> Result<http::uri::PathAndQuery, Problem> {
 fn broken(cause: impl std::fmt::Display) -> Problem {
     Problem::new(ProblemKind::BadUpstream, "The service's answer breaks its contract").because(cause)
 }
+
+#[cfg(test)]
+mod tests;
