@@ -10,13 +10,13 @@ mod operation;
 
 use std::path::PathBuf;
 
-use clap::builder::BoolishValueParser;
+use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Command, CommandFactory, Parser, Subcommand};
 
 use crate::output::Format;
 
 pub(crate) use administration::{
-    Clearable, PasswordArguments, TokenArguments, TokenCommand, UserCommand, UserFields,
+    ChangedFields, Clearable, PasswordArguments, TokenArguments, TokenCommand, UserCommand, UserFields,
 };
 pub(crate) use operation::{ConfigCommand, MigrateCommand, MigrateTarget, ServeArguments, Service};
 
@@ -49,7 +49,7 @@ pub(crate) struct Global {
     #[arg(long, short, global = true, value_enum, default_value_t = Format::Table, env = "PLATFORM_OUTPUT", value_name = "FORM")]
     pub(crate) output: Format,
     /// Only data and errors
-    #[arg(long, short, global = true, env = "PLATFORM_QUIET", conflicts_with = "verbose")]
+    #[arg(long, short, global = true, env = "PLATFORM_QUIET")]
     pub(crate) quiet: bool,
     /// Tell the whole chain of causes with an error
     #[arg(long, short, global = true, env = "PLATFORM_VERBOSE")]
@@ -133,9 +133,9 @@ fn with_rules(command: Command) -> Command {
             let from_environment = argument.get_env().is_some();
             let switch = matches!(argument.get_action(), ArgAction::SetTrue);
             let argument = argument.hide_env_values(true);
-            // A switch is set by 1, yes, on and true alike.
+            // A switch is set by 1, yes, on and true alike, and not set by an empty variable.
             if from_environment && switch {
-                argument.value_parser(BoolishValueParser::new())
+                argument.value_parser(FalseyValueParser::new())
             } else {
                 argument
             }

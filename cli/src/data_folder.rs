@@ -43,23 +43,29 @@ fn unusable(path: &Path, error: &io::Error) -> Failure {
         },
     );
     let me = fs::metadata("/proc/self").map(|data| (data.uid(), data.gid()));
-    let (who, mend) = match (&me, error.kind()) {
-        (_, io::ErrorKind::ReadOnlyFilesystem) => (
-            String::new(),
-            "Mount it writable, or name another folder by --data-dir or PLATFORM__DATA_DIR.".to_owned(),
-        ),
-        (Ok((uid, gid)), _) => (
-            format!("this process runs as {uid}:{gid}"),
-            format!(
-                "`chown -R {uid}:{gid} {}` and mode 0700 mend it, or name another folder by --data-dir or PLATFORM__DATA_DIR.",
-                nearest.display()
-            ),
-        ),
-        (Err(_), _) => (String::new(), "Name another folder by --data-dir or PLATFORM__DATA_DIR.".to_owned()),
-    };
+    let who =
+        me.as_ref().map_or_else(|_| String::new(), |(uid, gid)| format!("this process runs as {uid}:{gid}"));
     Failure::failed(format!("can't write in {}: {}", path.display(), plain(error)))
         .because(format!("{owner}{who}").trim_end_matches("; ").to_owned())
-        .next(mend)
+        .next(format!(
+            "{}, or name another folder by --data-dir or PLATFORM__DATA_DIR.",
+            mend(path, nearest, error, me.ok())
+        ))
+}
+
+/// What to do. Never advice that would change a folder further up.
+fn mend(path: &Path, nearest: &Path, error: &io::Error, me: Option<(u32, u32)>) -> String {
+    let shown = path.display();
+    match (error.kind(), me) {
+        (io::ErrorKind::ReadOnlyFilesystem, _) => "Mount it writable".to_owned(),
+        (io::ErrorKind::PermissionDenied, Some((uid, gid))) if nearest == path => {
+            format!("As root: `chown {uid}:{gid} {shown} && chmod u+rwX {shown}`")
+        }
+        (io::ErrorKind::PermissionDenied, Some((uid, gid))) => {
+            format!("As root: `install -d -m 0700 -o {uid} -g {gid} {shown}`")
+        }
+        _ => "Make room for it there".to_owned(),
+    }
 }
 
 fn plain(error: &io::Error) -> String {

@@ -89,6 +89,12 @@ pub(crate) fn password(context: &mut Context, source: &PasswordSource, new: bool
     if source.from_stdin {
         return secret_from_stdin(context, "password");
     }
+    if context.variable("PLATFORM_USER_PASSWORD").is_some()
+        && context.variable("PLATFORM_USER_PASSWORD_FILE").is_some()
+    {
+        return Err(Failure::failed("PLATFORM_USER_PASSWORD and PLATFORM_USER_PASSWORD_FILE are both set")
+            .next("Set only one of them."));
+    }
     if let Some(path) = &source.file {
         return secret_from_file(path, "--password-file");
     }

@@ -1,12 +1,12 @@
 //! Logs of the commands that write any: `serve` at the level of the settings, others warnings only.
 
 use kit::config::{LogSettings, Settings};
-use kit::telemetry::{Surroundings, start as start_logging};
+use kit::telemetry::{LogGuard, Surroundings, start as start_logging};
 
 use crate::context::Context;
 
-/// Starts logging to standard error. A second start in one process changes nothing.
-pub(crate) fn start(context: &Context, settings: &Settings, serving: bool) {
+/// Starts logging to standard error until the guard is dropped. A second start in one process changes nothing.
+pub(crate) fn start(context: &Context, settings: &Settings, serving: bool) -> Option<LogGuard> {
     let surroundings = Surroundings::of_process(|name| context.environment.get(name).cloned());
     let level = match (serving, context.verbose) {
         (true, _) if settings.log.level.contains([',', '=']) => settings.log.level.clone(),
@@ -16,5 +16,5 @@ pub(crate) fn start(context: &Context, settings: &Settings, serving: bool) {
         (false, false) => "warn,migration=info".to_owned(),
     };
     let log = LogSettings { level, format: settings.log.format };
-    let _ = start_logging(&log, &surroundings);
+    start_logging(&log, &surroundings).ok()
 }

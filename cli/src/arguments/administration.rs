@@ -16,7 +16,7 @@ pub(crate) enum UserCommand {
         #[arg(long, short, env = "PLATFORM_USER_EMAIL", value_name = "ADDRESS")]
         email: Option<String>,
         /// E-mail address
-        #[arg(value_name = "EMAIL", conflicts_with = "email")]
+        #[arg(value_name = "EMAIL")]
         address: Option<String>,
         /// Names and roles.
         #[command(flatten)]
@@ -52,13 +52,13 @@ pub(crate) enum UserCommand {
         #[arg(value_parser = id_or_address)]
         user: String,
         /// New e-mail address
-        #[arg(long, short, env = "PLATFORM_USER_EMAIL", value_name = "ADDRESS")]
+        #[arg(long, short, env = "PLATFORM_UPDATE_EMAIL", value_name = "ADDRESS")]
         email: Option<String>,
         /// Names and roles.
         #[command(flatten)]
-        fields: UserFields,
+        fields: ChangedFields,
         /// Take these away
-        #[arg(long, value_enum, env = "PLATFORM_USER_CLEAR", value_delimiter = ',', value_name = "FIELD")]
+        #[arg(long, value_enum, env = "PLATFORM_UPDATE_CLEAR", value_delimiter = ',', value_name = "FIELD")]
         clear: Vec<Clearable>,
     },
     /// Stop a user from signing in; all their tokens end at once
@@ -111,8 +111,22 @@ pub(crate) struct UserFields {
     /// Last name
     #[arg(long, env = "PLATFORM_USER_LAST_NAME", value_name = "NAME")]
     pub(crate) last_name: Option<String>,
-    /// Role; once for each, they replace those the user has
+    /// Role; once for each
     #[arg(long = "role", env = "PLATFORM_USER_ROLES", value_delimiter = ',', value_name = "ROLE")]
+    pub(crate) roles: Vec<String>,
+}
+
+/// New names and roles of a user. Their variables are not those of `create`: what is set for one must not change another.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ChangedFields {
+    /// First name
+    #[arg(long, env = "PLATFORM_UPDATE_FIRST_NAME", value_name = "NAME")]
+    pub(crate) first_name: Option<String>,
+    /// Last name
+    #[arg(long, env = "PLATFORM_UPDATE_LAST_NAME", value_name = "NAME")]
+    pub(crate) last_name: Option<String>,
+    /// Role; once for each, they replace those the user has
+    #[arg(long = "role", env = "PLATFORM_UPDATE_ROLES", value_delimiter = ',', value_name = "ROLE")]
     pub(crate) roles: Vec<String>,
 }
 
@@ -140,7 +154,7 @@ impl Clearable {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct PasswordArguments {
     /// Read the password from standard input, without the line break at its end
-    #[arg(long, env = "PLATFORM_PASSWORD_STDIN", conflicts_with = "password_file")]
+    #[arg(long, env = "PLATFORM_PASSWORD_STDIN")]
     pub(crate) password_stdin: bool,
     /// Read the password from a file, without the line break at its end
     #[arg(long, env = "PLATFORM_USER_PASSWORD_FILE", value_name = "FILE")]
@@ -158,7 +172,7 @@ pub(crate) enum TokenCommand {
         #[arg(long, short, env = "PLATFORM_USER_EMAIL", value_name = "ADDRESS")]
         email: Option<String>,
         /// A token of five minutes for the operator of this machine, from the platform's own keys
-        #[arg(long, env = "PLATFORM_OPERATOR", conflicts_with_all = ["email", "password_stdin", "password_file"])]
+        #[arg(long, env = "PLATFORM_OPERATOR")]
         operator: bool,
         /// Where the password comes from.
         #[command(flatten)]

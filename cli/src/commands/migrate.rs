@@ -19,7 +19,7 @@ type Target = (Schema, DatabaseUrl);
 /// Runs the verb.
 pub(crate) async fn run(context: &mut Context, global: &Global, verb: MigrateCommand) -> Outcome {
     let settings = settings::load(context, global, &[])?.settings;
-    telemetry::start(context, &settings, false);
+    let _logs = telemetry::start(context, &settings, false);
     let service = match &verb {
         MigrateCommand::Up { target }
         | MigrateCommand::Down { target, .. }

@@ -37,7 +37,7 @@ pub(crate) fn run(context: &mut Context, global: &Global, arguments: &ServeArgum
     let flags: Vec<(&str, String, &str)> =
         arguments.listen.iter().map(|address| ("gateway.listen", address.clone(), "--listen")).collect();
     let settings = settings::load(context, global, &flags)?.settings;
-    telemetry::start(context, &settings, true);
+    let _logs = telemetry::start(context, &settings, true);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -63,7 +63,7 @@ async fn serve(context: &mut Context, global: &Global, settings: &Settings, plan
     // Services that keep nothing in the folder can do without it.
     let written = if start::needs_folder(settings, plan)? { Some(written?) } else { written.ok() };
     banner::print(context, global, settings, &run, started.fresh);
-    running::until_stopped(context, started, signals, written).await
+    running::until_stopped(started, signals, written).await
 }
 
 fn run_file(started: &Started, context: &Context) -> RunFile {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::arguments::{Global, UserCommand};
 use crate::connection::Connection;
 use crate::context::Context;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::output::{Column, one, plain};
 
 /// Path of the users.
@@ -21,7 +21,13 @@ pub(crate) async fn run(context: &mut Context, global: &Global, verb: UserComman
     let connection = Connection::find(context, global)?;
     match verb {
         UserCommand::Create { email, address, fields, admin, if_not_exists, password } => {
-            let email = email.or(address);
+            // An address in its place wins over the variable; twice on the command line is a mistake.
+            if let (Some(email), Some(_)) = (&email, &address)
+                && context.variable("PLATFORM_USER_EMAIL") != Some(email)
+            {
+                return Err(Failure::usage("the e-mail address is given twice"));
+            }
+            let email = address.or(email);
             create::create(
                 context,
                 &connection,

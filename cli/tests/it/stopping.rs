@@ -29,7 +29,7 @@ fn a_second_signal_ends_it_although_a_client_holds_on() {
     client.write_all(b"POST /api_v1/auth/access HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{").unwrap();
     let begun = Instant::now();
     platform.signal("TERM");
-    wait_for("the first signal's note", || platform.log().contains("Stopping").then_some(()));
+    wait_for("the first signal's note", || platform.log().contains("stopping").then_some(()));
     platform.signal("TERM");
     assert_eq!(platform.end(), Some(130));
     assert!(begun.elapsed() < Duration::from_secs(5));

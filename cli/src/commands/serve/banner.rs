@@ -13,8 +13,9 @@ use crate::settings::local_url;
 
 /// Writes it to standard output; a reader that is gone changes nothing.
 pub(super) fn print(context: &mut Context, global: &Global, settings: &Settings, run: &RunFile, fresh: bool) {
-    let (gateway, users, ops) = (run.gateway, run.users, run.ops);
-    tracing::info!(pid = run.pid, ?gateway, ?users, ?ops, "serving");
+    let [gateway, users, ops] =
+        [run.gateway, run.users, run.ops].map(|address| address.map(tracing::field::display));
+    tracing::info!(pid = run.pid, gateway, users, ops, "serving");
     if context.quiet {
         return;
     }

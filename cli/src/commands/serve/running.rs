@@ -5,7 +5,6 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::start::Started;
-use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::run_file::Written;
 
@@ -41,7 +40,6 @@ const HURRIED: i32 = 130;
 
 /// Serves until a signal, then drains.
 pub(super) async fn until_stopped(
-    context: &mut Context,
     started: Started,
     mut signals: Signals,
     written: Option<Written>,
@@ -72,8 +70,7 @@ pub(super) async fn until_stopped(
             Err(reason) => failure.because(reason),
         });
     }
-    tracing::info!("stopping");
-    context.note("Stopping: requests in flight are finished. A second signal ends at once.");
+    tracing::info!("stopping: requests in flight are finished, a second signal ends at once");
     // From here on nobody should find it.
     drop(written);
     let drained = async {
@@ -85,7 +82,7 @@ pub(super) async fn until_stopped(
     let drained = tokio::select! {
         drained = drained => drained,
         () = signals.stop() => {
-            context.note("Ended at once.");
+            tracing::warn!("ended at once by a second signal");
             std::process::exit(HURRIED);
         }
     };

@@ -4,7 +4,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
 use super::{find, show};
-use crate::arguments::{Clearable, PasswordArguments, UserFields};
+use crate::arguments::{ChangedFields, Clearable, PasswordArguments};
 use crate::connection::Connection;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
@@ -14,7 +14,7 @@ use crate::prompt::{self, PasswordSource};
 /// What to change of a user.
 pub(super) struct Changes {
     pub(super) email: Option<String>,
-    pub(super) fields: UserFields,
+    pub(super) fields: ChangedFields,
     pub(super) clear: Vec<Clearable>,
 }
 
@@ -110,7 +110,7 @@ mod tests {
     use crate::failure::Exit;
 
     fn changes(first_name: Option<&str>, clear: Vec<Clearable>) -> Changes {
-        let fields = UserFields { first_name: first_name.map(str::to_owned), ..UserFields::default() };
+        let fields = ChangedFields { first_name: first_name.map(str::to_owned), ..ChangedFields::default() };
         Changes { email: None, fields, clear }
     }
 
