@@ -1,11 +1,12 @@
 //! Logs: to standard error, for people on a terminal and as JSON elsewhere.
 //!
-//! A reader that goes away (a closed pipe, a full disk) never stops a service: what cannot be written is dropped.
+//! A reader that goes away (a closed pipe, a full disk) or is too slow never stops a service: what cannot be written is
+//! dropped. No request waits for its line to be written: a thread of its own writes them, many at once where they come fast.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
@@ -35,8 +36,26 @@ impl Surroundings {
     }
 }
 
-/// Starts logging for this process; fails where it was started before.
-pub fn start(settings: &LogSettings, surroundings: &Surroundings) -> Result<(), TryInitError> {
+/// Lines waiting to be written at most; further ones are dropped.
+const WAITING: usize = 16 * 1024;
+
+/// Writes what is still waiting when it is dropped: keep it until the process ends.
+#[must_use = "lines that wait are lost without it"]
+#[derive(Debug)]
+pub struct LogGuard {
+    _worker: WorkerGuard,
+}
+
+/// Starts logging for this process.
+///
+/// # Errors
+/// It was started before.
+pub fn start(settings: &LogSettings, surroundings: &Surroundings) -> Result<LogGuard, TryInitError> {
+    let (writer, worker) = NonBlockingBuilder::default()
+        .buffered_lines_limit(WAITING)
+        .lossy(true)
+        .thread_name("log")
+        .finish(BufWriter::new(StandardError));
     let pretty = match settings.format {
         LogFormat::Auto => surroundings.terminal,
         LogFormat::Pretty => true,
@@ -51,18 +70,18 @@ pub fn start(settings: &LogSettings, surroundings: &Surroundings) -> Result<(), 
             .with_ansi(surroundings.colour)
             .with_target(false)
             .log_internal_errors(false)
-            .with_writer(StandardError);
+            .with_writer(writer);
         registry.with(layer).try_init()?;
     } else {
         let layer = tracing_subscriber::fmt::layer()
             .json()
             .flatten_event(true)
             .log_internal_errors(false)
-            .with_writer(StandardError);
+            .with_writer(writer);
         registry.with(layer).try_init()?;
     }
     log_panics();
-    Ok(())
+    Ok(LogGuard { _worker: worker })
 }
 
 fn filter(settings: &LogSettings, surroundings: &Surroundings) -> EnvFilter {
@@ -95,14 +114,6 @@ impl Write for StandardError {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl MakeWriter<'_> for StandardError {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        *self
     }
 }
 
