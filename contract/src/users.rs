@@ -1,6 +1,5 @@
 //! What the users service says and hears.
 
-pub mod client;
 mod described;
 pub mod internal;
 pub mod port;
