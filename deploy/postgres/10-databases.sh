@@ -3,7 +3,7 @@
 # other's.
 set -euo pipefail
 for service in users gateway; do
-    psql --set=ON_ERROR_STOP=1 --set=name="$service" --set=password="$(cat "/run/secrets/${service}_password")" \
+    psql --set=ON_ERROR_STOP=1 --set=name="$service" --set=password="$(cat "${SECRETS:-/run/secrets}/${service}_password")" \
         --username "$POSTGRES_USER" --dbname postgres <<'SQL'
 CREATE ROLE :"name" LOGIN PASSWORD :'password';
 CREATE DATABASE :"name" OWNER :"name" ENCODING 'UTF8' TEMPLATE template0;
