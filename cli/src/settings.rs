@@ -27,7 +27,8 @@ pub(crate) fn sources(context: &Context, global: &Global, flags: &[(&str, String
     }
     Sources {
         environment: context.environment.clone(),
-        file: global.config.clone(),
+        // One that came from the variable is told as such: the loader reads it there.
+        file: global.config.clone().filter(|path| context.variable("PLATFORM_CONFIG") != path.to_str()),
         folder: context.folder.clone(),
         flags: all,
         known_variables: known_variables(),

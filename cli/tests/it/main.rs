@@ -4,6 +4,7 @@
 mod configuration;
 mod journey;
 mod manners;
+mod postgres;
 mod process;
 mod secrets;
 mod starting;

@@ -73,7 +73,7 @@ fn a_password_comes_by_standard_input_file_or_variable_with_one_line_break_less(
 
 #[test]
 fn the_log_of_a_whole_life_holds_no_secret() {
-    let mut platform = Place::new().with("PLATFORM__LOG__LEVEL", "trace").serve(&[]);
+    let mut platform = Place::new().with("PLATFORM__LOG__LEVEL", "trace,sqlx=trace").serve(&[]);
     platform.create("ada@example.com", &["--admin"]);
     let issue = ["token", "issue", "-e", "ada@example.com", "--password-stdin", "-o", "json"];
     let tokens = platform.place.run_with(&issue, PASSWORD).done().json();
