@@ -13,7 +13,7 @@ use crate::{
     problem,
     request_id::{self, RequestId},
     routes::Routes,
-    server::TwoFramings,
+    server::{HeadTooLarge, TwoFramings},
 };
 
 /// Whose request ids are believed.
@@ -163,6 +163,10 @@ fn check_framing(request: &Request) -> Result<(), Problem> {
         Err(Problem::new(ProblemKind::MalformedRequest, detail)
             .header(header::CONNECTION, HeaderValue::from_static("close")))
     };
+    if request.extensions().get::<HeadTooLarge>().is_some() {
+        return Err(Problem::new(ProblemKind::HeadTooLarge, "The request's head is too large")
+            .header(header::CONNECTION, HeaderValue::from_static("close")));
+    }
     if request.extensions().get::<TwoFramings>().is_some() {
         return malformed("Content-Length and Transfer-Encoding stand together");
     }

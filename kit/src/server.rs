@@ -53,6 +53,10 @@ impl Default for Limits {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TwoFramings;
 
+/// Marks a request whose head is larger than the listener takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeadTooLarge;
+
 /// A bound listener, not serving yet.
 #[derive(Debug)]
 pub struct Server {
@@ -145,10 +149,14 @@ async fn serve_connection<E>(
     let service = hyper::service::service_fn(move |request| {
         let guard = progress.begin();
         let two_framings = progress.has_two_framings();
+        let too_large = progress.head_bytes() > limits.head_bytes;
         let addresses = (LocalAddr(local.into()), RemoteAddr(peer.into()), Scheme::HTTP);
         let mut request = Request::from((request, addresses.0, addresses.1, addresses.2));
         if two_framings {
             request.extensions_mut().insert(TwoFramings);
+        }
+        if too_large {
+            request.extensions_mut().insert(HeadTooLarge);
         }
         let app = Arc::clone(&app);
         async move {

@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -31,6 +31,8 @@ pub(super) struct Progress {
     state: AtomicU8,
     /// The head being received announces both a length and chunks; hyper keeps only one of the two.
     two_framings: AtomicBool,
+    /// Bytes of the head received so far.
+    head_bytes: AtomicUsize,
 }
 
 impl Progress {
@@ -45,6 +47,11 @@ impl Progress {
     /// Whether the head just received announces both a length and chunks (RFC 9112 §6.3 item 3).
     pub(super) fn has_two_framings(&self) -> bool {
         self.two_framings.load(Ordering::Relaxed)
+    }
+
+    /// The size of the head just received: hyper's own limit does not see one that came whole in its first reads.
+    pub(super) fn head_bytes(&self) -> usize {
+        self.head_bytes.load(Ordering::Relaxed)
     }
 }
 
@@ -100,12 +107,13 @@ pub(super) struct Connection {
     framing: Framing,
 }
 
-/// Looks for the two framing fields in the bytes of a head as they come.
+/// Looks for the two framing fields in the bytes of a head as they come, and counts those bytes.
 #[derive(Debug, Default)]
 struct Framing {
     length: bool,
     chunks: bool,
     ended: bool,
+    bytes: usize,
     /// The last line, as far as it has come.
     line: Vec<u8>,
 }
@@ -119,6 +127,7 @@ impl Framing {
             if self.ended {
                 return;
             }
+            self.bytes += part.len();
             let room = Self::LONGEST.saturating_sub(self.line.len());
             self.line.extend_from_slice(&part[..part.len().min(room)]);
             if !part.ends_with(b"\n") {
@@ -193,6 +202,7 @@ impl AsyncRead for Connection {
             self.framing.look(&buffer.filled()[before..]);
             let both = self.framing.length && self.framing.chunks;
             self.progress.two_framings.store(both, Ordering::Relaxed);
+            self.progress.head_bytes.store(self.framing.bytes, Ordering::Relaxed);
         }
         Poll::Ready(Ok(()))
     }
@@ -315,6 +325,14 @@ mod tests {
             prop_assert!(!both(b"POST / HTTP/1.1\r\nhost: g\r\ncontent-length: 9\r\n\r\ntransfer-encoding: x\r\n", cut));
             prop_assert!(!both(b"POST / HTTP/1.1\r\nx-content-length: 9\r\ntransfer-encoding: chunked\r\n\r\n", cut));
         }
+    }
+
+    #[test]
+    fn the_head_is_counted_to_its_end_and_no_further() {
+        let mut framing = Framing::default();
+        framing.look(b"GET / HTTP/1.1\r\nhost: ");
+        framing.look(b"g\r\n\r\nbody\r\nbody");
+        assert_eq!(framing.bytes, b"GET / HTTP/1.1\r\nhost: g\r\n\r\n".len());
     }
 
     #[test]
