@@ -64,10 +64,13 @@ impl Context {
             interactive: stdin_terminal && io::stderr().is_terminal(),
             stdin_terminal,
             stdout_terminal,
+            // A terminal that does not tell its size may have it in a variable.
             width: stdout_terminal
-                .then(|| Term::stdout().size_checked())
-                .flatten()
-                .map(|(_, columns)| columns),
+                .then(|| {
+                    let told = Term::stdout().size_checked().map(|(_, columns)| columns);
+                    told.or_else(|| environment.get("COLUMNS")?.parse().ok())
+                })
+                .flatten(),
             colour: stdout_terminal && wanted,
             folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             environment,

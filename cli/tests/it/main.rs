@@ -9,3 +9,4 @@ mod process;
 mod secrets;
 mod starting;
 mod stopping;
+mod terminal;

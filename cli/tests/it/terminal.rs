@@ -1,0 +1,102 @@
+//! What a person on a terminal meets: questions, hidden passwords, tables that fit. `script` makes the terminal.
+
+use std::io::{Read as _, Write as _};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+
+use crate::process::{BINARY, PASSWORD, Place, wait_for};
+
+/// Runs a shell line on a terminal of that width; answers each question once it is shown. Exit code and all that was shown.
+fn on_terminal(place: &Place, columns: u16, line: &str, answers: &[(&str, &str)]) -> (Option<i32>, String) {
+    let line = format!("stty rows 24 cols {columns}; exec {BINARY} {line}");
+    let mut command = place.command(&[]);
+    let mut script = std::process::Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).current_dir(place.path()).env_clear();
+    script.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("TERM", "xterm");
+    command = script;
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("`script` makes terminals");
+    let shown = Arc::new(Mutex::new(Vec::new()));
+    let mut stdout = child.stdout.take().unwrap();
+    let reader = {
+        let shown = Arc::clone(&shown);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(read @ 1..) = stdout.read(&mut buffer) {
+                shown.lock().unwrap().extend_from_slice(&buffer[..read]);
+            }
+        })
+    };
+    let text = || String::from_utf8_lossy(&shown.lock().unwrap()).into_owned();
+    let mut stdin = child.stdin.take().unwrap();
+    for (question, answer) in answers {
+        wait_for(question, || text().contains(question).then_some(()));
+        writeln!(stdin, "{answer}").unwrap();
+    }
+    let status = wait_for("the command's end", || child.try_wait().unwrap());
+    drop(stdin);
+    reader.join().unwrap();
+    let text = text();
+    (status.code(), text)
+}
+
+#[test]
+fn a_password_is_asked_for_twice_and_never_shown() {
+    let platform = Place::new().serve(&[]);
+    let place = &platform.place;
+    let asked = |second: &str| {
+        let answers =
+            [("E-mail address", "ada@example.com"), ("Password:", PASSWORD), ("once more:", second)];
+        on_terminal(place, 80, "user create --admin", &answers)
+    };
+    let (code, shown) = asked("something else 42");
+    assert_eq!(code, Some(1), "{shown}");
+    assert!(shown.contains("not the same") && !shown.contains(PASSWORD), "{shown}");
+    let (code, shown) = asked(PASSWORD);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("The user is created.") && !shown.contains(PASSWORD), "{shown}");
+    let (code, shown) = on_terminal(place, 80, "user delete 1", &[("for good?", "n")]);
+    assert_eq!(code, Some(1), "{shown}");
+    assert!(shown.contains("the answer was no"), "{shown}");
+}
+
+#[test]
+fn tables_fit_the_terminal() {
+    let place = Place::new();
+    for columns in [40, 80, 120] {
+        for line in ["config show", "routes", "migrate status"] {
+            let (code, shown) = on_terminal(&place, columns, line, &[]);
+            assert_eq!(code, Some(0), "{shown}");
+            let plain = without_escapes(&shown);
+            assert!(plain.lines().count() > 3);
+            let widest = plain.lines().map(|line| line.trim_end().chars().count()).max().unwrap();
+            assert!(widest <= usize::from(columns), "{line} at {columns}: {widest}\n{plain}");
+        }
+    }
+}
+
+#[test]
+fn colours_are_for_terminals_and_go_with_no_color() {
+    let place = Place::new();
+    assert!(on_terminal(&place, 80, "routes", &[]).1.contains('\u{1b}'));
+    assert!(!place.run(&["routes"]).done().stdout.contains('\u{1b}'));
+    let place = place.with("NO_COLOR", "1");
+    assert!(!on_terminal(&place, 80, "routes", &[]).1.contains('\u{1b}'));
+}
+
+fn without_escapes(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text.chars();
+    while let Some(character) = rest.next() {
+        if character == '\u{1b}' {
+            for inside in rest.by_ref() {
+                if inside.is_ascii_alphabetic() {
+                    break;
+                }
+            }
+        } else {
+            plain.push(character);
+        }
+    }
+    plain
+}
