@@ -5,8 +5,8 @@
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 
-use tracing_subscriber::EnvFilter;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 

@@ -69,7 +69,7 @@ async fn a_head_that_is_too_large_is_431_with_a_problem_body() {
     let (gateway, _database) = start().await;
     let long = format!("GET /healthz HTTP/1.1\r\nhost: g\r\nx: {}\r\n\r\n", "y".repeat(64 * 1024));
     let just_over = format!("GET /healthz HTTP/1.1\r\nhost: g\r\nx: {}\r\n\r\n", "y".repeat(32 * 1024));
-    let many: String = (0..150).map(|number| format!("x-{number}: 1\r\n")).collect();
+    let many = (0..150).map(|number| format!("x-{number}: 1\r\n")).collect::<Vec<_>>().concat();
     let many = format!("GET /healthz HTTP/1.1\r\nhost: g\r\n{many}\r\n");
     for request in [long, just_over, many] {
         let answer = exchange(gateway.address, request.as_bytes()).await;

@@ -74,7 +74,7 @@ async fn a_body_in_chunks_has_the_same_limit() {
     let mut request = b"POST /api_v1/users HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
     for _ in 0..40 {
         request.extend_from_slice(b"8000\r\n");
-        request.extend_from_slice(&[b' '; 0x8000]);
+        request.extend_from_slice(&b" ".repeat(0x8000));
         request.extend_from_slice(b"\r\n");
     }
     let answer = crate::support::exchange(gateway.address, &request).await;

@@ -49,6 +49,7 @@ struct Order {
 
 struct OrdersApi;
 
+#[expect(clippy::unused_async, reason = "operations are async by form")]
 #[OpenApi]
 impl OrdersApi {
     /// Fetch an order

@@ -110,7 +110,7 @@ impl UsersPort for Double {
     async fn list_users(&self, _: &Caller, query: ListUsers) -> Result<Page, Problem> {
         let users: Vec<User> = self.0.lock().unwrap().values().map(|(user, _)| user.clone()).collect();
         let total = users.len() as u64;
-        let users = users.into_iter().skip(query.skip.unwrap_or(0) as usize).collect();
+        let users = users.into_iter().skip(usize::try_from(query.skip.unwrap_or(0)).unwrap()).collect();
         Ok(Page { users, total, next: None })
     }
 
