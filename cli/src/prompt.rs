@@ -55,6 +55,11 @@ fn asked<T>(answer: Result<T, String>) -> Outcome<T> {
     answer.map_err(|reason| Failure::failed("the question was not answered").because(reason))
 }
 
+/// Asks for a line that is not shown.
+pub(crate) fn hidden(context: &Context, question: &str) -> Outcome<SecretString> {
+    asked(context.prompt.hidden(question))
+}
+
 /// Longest secret read from standard input.
 const LONGEST: u64 = 64 * 1024;
 

@@ -78,6 +78,9 @@ pub(crate) enum UserCommand {
         /// Id or e-mail address
         #[arg(value_parser = id_or_address)]
         user: String,
+        /// File with the password until now; only one's own password needs it, and on a terminal it is asked for
+        #[arg(long, env = "PLATFORM_USER_CURRENT_PASSWORD_FILE", value_name = "FILE")]
+        current_password_file: Option<PathBuf>,
         /// Where the password comes from.
         #[command(flatten)]
         password: PasswordArguments,

@@ -96,8 +96,7 @@ fn token(context: &mut Context, source: TokenArguments) -> Outcome<SecretString>
     if let Some(token) = given_token(context)? {
         return Ok(token);
     }
-    let asked = context.prompt.hidden("Token");
-    asked.map(trimmed).map_err(|reason| Failure::failed("the question was not answered").because(reason))
+    prompt::hidden(context, "Token").map(trimmed)
 }
 
 fn inspect(context: &mut Context, source: TokenArguments) -> Outcome {

@@ -46,8 +46,8 @@ pub(crate) async fn run(context: &mut Context, global: &Global, verb: UserComman
         }
         UserCommand::Disable { user } => change::set_active(context, &connection, &user, false).await,
         UserCommand::Enable { user } => change::set_active(context, &connection, &user, true).await,
-        UserCommand::SetPassword { user, password } => {
-            change::set_password(context, &connection, &user, password).await
+        UserCommand::SetPassword { user, current_password_file, password } => {
+            change::set_password(context, &connection, &user, current_password_file, password).await
         }
         UserCommand::Delete { user, yes } => change::delete(context, &connection, &user, yes).await,
     }

@@ -124,3 +124,22 @@ fn a_token_of_another_platform_is_not_good_here() {
     let url = format!("http://{}", other.gateway());
     one.place.run(&["--url", &url, "user", "list"]).failed(4, "not signed in");
 }
+
+#[test]
+fn a_user_without_roles_manages_the_own_account_and_no_other() {
+    let platform = Place::new().serve(&[]);
+    platform.create("ada@example.com", &["--admin"]);
+    platform.create("bob@example.com", &[]);
+    let issue = ["token", "issue", "--email", "bob@example.com", "--password-stdin"];
+    let token = platform.place.run_with(&issue, PASSWORD).done().stdout;
+    let as_bob = |arguments: &[&str], input: &str| platform.place.run_as(token.trim(), arguments, input);
+    as_bob(&["user", "show", "ada@example.com"], "").ended(4);
+    as_bob(&["user", "list"], "").ended(4);
+    as_bob(&["user", "update", "BOB@example.com", "--first-name", "Bob"], "").done();
+    as_bob(&["user", "update", "bob@example.com", "--role", "admin"], "").ended(4);
+    let set = ["user", "set-password", "bob@example.com", "--password-stdin"];
+    as_bob(&set, "nine purple whales 43").failed(4, "--current-password-file");
+    std::fs::write(platform.place.path().join("current"), PASSWORD).unwrap();
+    as_bob(&[&set[..], &["--current-password-file", "current"]].concat(), "nine purple whales 43").done();
+    as_bob(&["user", "show", "bob@example.com"], "").ended(4);
+}

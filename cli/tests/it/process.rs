@@ -78,6 +78,14 @@ impl Place {
         Ended::of(arguments, child.wait_with_output().unwrap())
     }
 
+    /// Runs a command as whoever has this token.
+    pub(crate) fn run_as(&self, token: &str, arguments: &[&str], input: &str) -> Ended {
+        let mut command = self.command(arguments);
+        let mut child = command.env("PLATFORM_TOKEN", token).stdin(Stdio::piped()).spawn().unwrap();
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        Ended::of(arguments, child.wait_with_output().unwrap())
+    }
+
     /// Starts `serve` with these arguments and waits until it says where it is.
     pub(crate) fn serve(self, arguments: &[&str]) -> Platform {
         let arguments: Vec<&str> = std::iter::once("serve").chain(arguments.iter().copied()).collect();

@@ -1,5 +1,7 @@
 //! `platform user update|disable|enable|set-password|delete`.
 
+use std::path::PathBuf;
+
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
@@ -77,18 +79,36 @@ pub(super) async fn set_active(
     show(context, &changed.body)
 }
 
-/// Sets a password.
+/// The detail by which the API says that one's own password changes only beside the current one.
+const CURRENT_NEEDED: &str = "current_password is needed to change the password";
+
+/// Sets a password; one's own beside the current one.
 pub(super) async fn set_password(
     context: &mut Context,
     connection: &Connection,
     user: &str,
+    current: Option<PathBuf>,
     password: PasswordArguments,
 ) -> Outcome {
     let api = connection.signed_in(context).await?;
     let found = find::find(&api, user).await?;
     let source = PasswordSource { from_stdin: password.password_stdin, file: password.password_file };
     let password = prompt::password(context, &source, true)?;
-    let changed = api.patch(&find::path(&found), &json!({"password": password.expose_secret()})).await?;
+    let mut patch = json!({"password": password.expose_secret()});
+    if let Some(file) = current {
+        patch["current_password"] =
+            json!(prompt::secret_from_file(&file, "--current-password-file")?.expose_secret());
+    }
+    let changed = match api.patch(&find::path(&found), &patch).await {
+        Err(failure) if failure.what == CURRENT_NEEDED => {
+            if !context.interactive {
+                return Err(failure.next("Add --current-password-file FILE."));
+            }
+            patch["current_password"] = json!(prompt::hidden(context, "Current password")?.expose_secret());
+            api.patch(&find::path(&found), &patch).await?
+        }
+        changed => changed?,
+    };
     context.note("The password is set; all the user's sessions have ended.");
     show(context, &changed.body)
 }
