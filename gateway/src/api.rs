@@ -3,3 +3,4 @@
 pub(crate) mod auth;
 pub(crate) mod docs;
 pub(crate) mod keys;
+pub(crate) mod sessions;

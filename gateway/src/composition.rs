@@ -24,7 +24,7 @@ use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, http::Method};
 use poem_openapi::OpenApiService;
 
 use crate::{
-    api::{auth::AuthApi, docs, keys::JwkSetEndpoint},
+    api::{auth::AuthApi, docs, keys::JwkSetEndpoint, sessions::SessionsApi},
     serve::Parts,
     services::proxied::{Binding, Proxied},
 };
@@ -71,8 +71,12 @@ pub(crate) fn public(
         authenticator: Arc::clone(&parts.authenticator),
         trusted_proxies: parts.trusted_proxies.clone(),
     };
+    let sessions = SessionsApi {
+        sessions: Arc::clone(&parts.sessions),
+        authenticator: Arc::clone(&parts.authenticator),
+    };
     let api = OpenApiService::new(
-        (Checked::new(auth, operations, limit), Proxied::<UsersApi<Described>>::new(binding)),
+        (Checked::new((auth, sessions), operations, limit), Proxied::<UsersApi<Described>>::new(binding)),
         "Platform",
         env!("CARGO_PKG_VERSION"),
     );

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::store::{
     revocations::{self, Revocation},
-    sessions::{self, NewSession, StoredSession},
+    sessions::{self, ListedSession, NewSession, StoredSession},
 };
 
 /// Beyond a token's own life, how long its revocation is remembered.
@@ -27,6 +27,8 @@ const MARGIN: Duration = Duration::from_mins(2);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
     Logout,
+    /// The user ended it from another session, or by its id.
+    EndedByUser,
     /// An old refresh token was presented.
     Theft,
     /// The user was disabled or deleted, or changed the password.
@@ -37,6 +39,7 @@ impl Reason {
     fn name(self) -> &'static str {
         match self {
             Self::Logout => "logout",
+            Self::EndedByUser => "ended_by_user",
             Self::Theft => "refresh_token_reused",
             Self::CredentialsChanged => "credentials_changed",
         }
@@ -171,6 +174,11 @@ impl Sessions {
         };
         transaction.commit().await.map_err(DatabaseError::from)?;
         self.tokens(&session.id, &session.salt, generation, identity, now)
+    }
+
+    /// A user's live sessions, the last used first.
+    pub(crate) async fn of_user(&self, user: UserId) -> Result<Vec<ListedSession>, SessionFault> {
+        Ok(sessions::of_user(&self.database, user, kit::clock::now()).await?)
     }
 
     /// Ends one session and every token of it.

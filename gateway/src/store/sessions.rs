@@ -4,7 +4,7 @@ use contract::{SessionId, Timestamp, UserId};
 use kit::database::{Database, DatabaseError};
 use sea_orm::{
     ActiveValue::Set,
-    Condition, ConnectionTrait, DatabaseTransaction, DbBackend, QuerySelect,
+    Condition, ConnectionTrait, DatabaseTransaction, DbBackend, QueryOrder, QuerySelect,
     entity::prelude::*,
     sea_query::{Expr, LockType},
 };
@@ -22,6 +22,17 @@ pub(crate) struct StoredSession {
     pub(crate) expires_at: i64,
     pub(crate) absolute_expires_at: i64,
     pub(crate) ended: bool,
+}
+
+/// A live session as its owner sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct ListedSession {
+    pub(crate) id: SessionId,
+    pub(crate) device: Option<String>,
+    pub(crate) address: Option<String>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) last_used_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
 }
 
 /// A session to be stored.
@@ -100,6 +111,36 @@ pub(crate) async fn find(
 ) -> Result<Option<StoredSession>, DatabaseError> {
     let row = row::Entity::find_by_id(id.as_str()).one(database.reader()).await?;
     Ok(row.and_then(of))
+}
+
+/// A user's live sessions, the last used first.
+pub(crate) async fn of_user(
+    database: &Database,
+    user: UserId,
+    now: Timestamp,
+) -> Result<Vec<ListedSession>, DatabaseError> {
+    let now = now.microseconds();
+    let rows = row::Entity::find()
+        .filter(row::Column::UserId.eq(user.0))
+        .filter(row::Column::EndedAt.is_null())
+        .filter(row::Column::ExpiresAt.gt(now))
+        .filter(row::Column::AbsoluteExpiresAt.gt(now))
+        .order_by_desc(row::Column::LastUsedAt)
+        .order_by_desc(row::Column::Id)
+        .all(database.reader())
+        .await?;
+    Ok(rows.into_iter().filter_map(listed).collect())
+}
+
+fn listed(row: row::Model) -> Option<ListedSession> {
+    Some(ListedSession {
+        id: row.id.parse().ok()?,
+        device: row.device,
+        address: row.address,
+        created_at: Timestamp::from_microseconds(row.created_at)?,
+        last_used_at: Timestamp::from_microseconds(row.last_used_at)?,
+        expires_at: Timestamp::from_microseconds(row.expires_at.min(row.absolute_expires_at))?,
+    })
 }
 
 /// Reads a session and holds its row until the transaction ends, so that rotation and revocation follow one another.

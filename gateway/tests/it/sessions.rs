@@ -124,6 +124,35 @@ on_both_databases! {
         }
     }
 
+    async fn a_user_sees_and_ends_their_own_sessions_and_nobody_else_s(database: TestDatabase) {
+        let (gateway, _users) = start(&database).await;
+        let (first, second) = (gateway.sign_in("bob@example.com").await, gateway.sign_in("bob@example.com").await);
+        let foreign = gateway.sign_in("ann@example.com").await;
+        let list = async |token: &str| -> Vec<serde_json::Value> {
+            let answer = gateway.get("/api_v1/auth/sessions").bearer_auth(token).send().await.unwrap();
+            assert_eq!(answer.status(), 200);
+            answer.json().await.unwrap()
+        };
+        let listed = list(&first.access).await;
+        assert_eq!(listed.len(), 2);
+        let other = listed.iter().find(|session| session["current"] == false).unwrap()["id"].as_str().unwrap().to_owned();
+        let end = async |token: &str, path: &str| {
+            let delete = gateway.client.delete(gateway.url(path)).bearer_auth(token);
+            delete.send().await.unwrap().status().as_u16()
+        };
+        let path = format!("/api_v1/auth/sessions/{other}");
+        assert_eq!(end(&foreign.access, &path).await, 404);
+        assert_eq!(gateway.me(&second.access).await, 200);
+        assert_eq!(end(&first.access, &path).await, 204);
+        assert_eq!(end(&first.access, &path).await, 404);
+        assert_eq!(gateway.me(&second.access).await, 401);
+        assert_eq!(gateway.refresh(&second.refresh).await.status(), 401);
+        let third = gateway.sign_in("bob@example.com").await;
+        assert_eq!(end(&third.access, "/api_v1/auth/sessions").await, 204);
+        assert_eq!(list(&third.access).await.len(), 1);
+        assert_eq!((gateway.me(&first.access).await, gateway.me(&foreign.access).await), (401, 200));
+    }
+
     async fn keys_survive_a_restart_and_a_foreign_master_key_is_refused(database: TestDatabase) {
         let (gateway, users) = start(&database).await;
         let tokens = gateway.sign_in("bob@example.com").await;

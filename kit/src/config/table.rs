@@ -110,7 +110,7 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("users", "The service that owns users and their passwords."),
     ("database", "Connections to the databases, for each service."),
     ("compat", "What old clients need and a fresh installation should not have."),
-    ("ops", "Readiness and metrics, on a listener that is not public."),
+    ("ops", "Readiness, on a listener that is not public."),
 ];
 
 /// Every setting, in the order of the written file.
@@ -364,7 +364,7 @@ pub const SETTINGS: &[Setting] = &[
         "ops.listen",
         Kind::Address,
         "127.0.0.1:9001",
-        "Address of /readyz and /metrics.",
-        "Not public: both tell about the inside.",
+        "Address of /readyz.",
+        "Not public: it tells about the inside.",
     ),
 ];

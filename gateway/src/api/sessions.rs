@@ -1,0 +1,147 @@
+//! A user's own sessions: where they are signed in, and how to end that.
+
+use std::sync::Arc;
+
+use contract::{
+    Problem, ProblemKind, SessionId, Timestamp, UserId, document::Policy, operation::Access, payload::Json,
+    users::types::Nullable,
+};
+use poem::Request;
+use poem_openapi::{ApiResponse, Object, OpenApi, Tags, param::Path};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    identity::{
+        authenticate::{Authenticator, Verified},
+        sessions::{Reason, Sessions},
+    },
+    store::sessions::ListedSession,
+};
+
+/// What each operation needs.
+pub(crate) fn policies() -> Vec<Policy> {
+    vec![
+        Policy::new("list_sessions", Access::SignedIn, &[403]),
+        Policy::new("end_session", Access::SignedIn, &[403, 404]),
+        Policy::new("end_other_sessions", Access::SignedIn, &[403]),
+    ]
+}
+
+#[derive(Tags)]
+enum Tag {
+    /// Signing in and out.
+    Auth,
+}
+
+/// A sign-in that has not ended.
+#[derive(Debug, Serialize, Deserialize, Object)]
+struct Session {
+    /// Names the session: the `sid` of its tokens.
+    id: SessionId,
+    /// The `User-Agent` that signed in.
+    #[oai(validator(max_length = 256))]
+    device: Nullable<String>,
+    /// The address that signed in.
+    #[oai(validator(max_length = 64))]
+    address: Nullable<String>,
+    /// When it signed in.
+    created_at: Timestamp,
+    /// When its tokens were last renewed.
+    last_used_at: Timestamp,
+    /// When it ends by itself unless its tokens are renewed before.
+    expires_at: Timestamp,
+    /// Whether this request belongs to it.
+    current: bool,
+}
+
+#[derive(ApiResponse)]
+enum Ended {
+    /// Ended, with all tokens
+    #[oai(status = 204)]
+    NoContent,
+}
+
+/// The operations.
+pub(crate) struct SessionsApi {
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) authenticator: Arc<Authenticator>,
+}
+
+#[OpenApi]
+impl SessionsApi {
+    /// List my sessions
+    ///
+    /// Those that have not ended, the last used first.
+    #[oai(path = "/api_v1/auth/sessions", method = "get", operation_id = "list_sessions", tag = "Tag::Auth")]
+    async fn list_sessions(&self, request: &Request) -> Result<Json<Vec<Session>>, Problem> {
+        let (verified, user) = self.signed_in(request)?;
+        let current = verified.caller.session.as_ref();
+        let listed = self.sessions.of_user(user).await?;
+        Ok(Json(listed.into_iter().map(|listed| session(listed, current)).collect()))
+    }
+
+    /// End one of my sessions
+    ///
+    /// All its tokens stop working at once. The current one can be ended too.
+    #[oai(
+        path = "/api_v1/auth/sessions/:session_id",
+        method = "delete",
+        operation_id = "end_session",
+        tag = "Tag::Auth"
+    )]
+    async fn end_session(
+        &self,
+        request: &Request,
+        /// The session's id
+        session_id: Path<SessionId>,
+    ) -> Result<Ended, Problem> {
+        let (_, user) = self.signed_in(request)?;
+        let own = self.sessions.of_user(user).await?;
+        if !own.iter().any(|session| session.id == session_id.0) {
+            return Err(Problem::new(ProblemKind::NotFound, "You have no such session"));
+        }
+        self.sessions.end(&session_id.0, Reason::EndedByUser).await?;
+        Ok(Ended::NoContent)
+    }
+
+    /// End my other sessions
+    ///
+    /// Every session but the current one ends, with all its tokens.
+    #[oai(
+        path = "/api_v1/auth/sessions",
+        method = "delete",
+        operation_id = "end_other_sessions",
+        tag = "Tag::Auth"
+    )]
+    async fn end_other_sessions(&self, request: &Request) -> Result<Ended, Problem> {
+        let (verified, user) = self.signed_in(request)?;
+        for other in self.sessions.of_user(user).await? {
+            if Some(&other.id) != verified.caller.session.as_ref() {
+                self.sessions.end(&other.id, Reason::EndedByUser).await?;
+            }
+        }
+        Ok(Ended::NoContent)
+    }
+}
+
+impl SessionsApi {
+    fn signed_in(&self, request: &Request) -> Result<(Arc<Verified>, UserId), Problem> {
+        let verified = self.authenticator.admit(&Access::SignedIn, request.headers())?;
+        let user = verified.caller.user().ok_or_else(|| {
+            Problem::new(ProblemKind::Forbidden, "This token stands for no user, and has no sessions")
+        })?;
+        Ok((verified, user))
+    }
+}
+
+fn session(listed: ListedSession, current: Option<&SessionId>) -> Session {
+    Session {
+        current: Some(&listed.id) == current,
+        id: listed.id,
+        device: Nullable(listed.device),
+        address: Nullable(listed.address),
+        created_at: listed.created_at,
+        last_used_at: listed.last_used_at,
+        expires_at: listed.expires_at,
+    }
+}
