@@ -116,6 +116,8 @@ pub(crate) fn gateway(
         access_token_time: gateway.access_token_ttl,
         refresh_sliding: gateway.refresh_sliding,
         refresh_absolute: gateway.refresh_absolute,
+        login_attempts: gateway.login_attempts,
+        login_window: gateway.login_window,
         limits: limits(settings),
         body_bytes: gateway.request_body_limit,
         users_url,

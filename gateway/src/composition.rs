@@ -70,6 +70,7 @@ pub(crate) fn public(
         sessions: Arc::clone(&parts.sessions),
         authenticator: Arc::clone(&parts.authenticator),
         trusted_proxies: parts.trusted_proxies.clone(),
+        throttle: Arc::clone(&parts.throttle),
     };
     let sessions = SessionsApi {
         sessions: Arc::clone(&parts.sessions),

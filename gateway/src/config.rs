@@ -29,6 +29,10 @@ pub struct Config {
     pub refresh_sliding: Duration,
     /// How long a session lives at most; 90 days by default.
     pub refresh_absolute: Duration,
+    /// Wrong passwords for an account from one address before a wait; 5 by default.
+    pub login_attempts: u32,
+    /// Without an attempt for so long, failures are forgotten; no wait is longer. 15 minutes by default.
+    pub login_window: Duration,
     /// What the listener takes.
     pub limits: Limits,
     /// Bytes of a request body at most.

@@ -9,3 +9,4 @@ pub(crate) mod refresh_token;
 pub(crate) mod revocation;
 pub(crate) mod rotation;
 pub(crate) mod sessions;
+pub(crate) mod throttle;

@@ -27,6 +27,7 @@ use crate::{
         master_key::MasterKey,
         revocation::Revoked,
         sessions::{Lifetimes, Sessions},
+        throttle::{self, Throttle},
     },
     store,
     upstream::{Upstream, UsersClient},
@@ -75,6 +76,7 @@ pub(crate) struct Parts {
     pub(crate) access_keys: Arc<ArcSwap<Keys>>,
     pub(crate) internal_keys: Arc<ArcSwap<Keys>>,
     pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) throttle: Arc<Throttle>,
     revoked: Arc<Revoked>,
     database: Database,
 }
@@ -152,6 +154,10 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         access_keys,
         internal_keys,
         trusted_proxies: config.trusted_proxies.clone(),
+        throttle: Throttle::new(
+            database.clone(),
+            throttle::Limits::new(config.login_attempts, config.login_window),
+        ),
         revoked,
         database,
     })

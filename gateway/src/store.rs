@@ -1,6 +1,7 @@
 //! The gateway's own tables.
 
 pub(crate) mod keys;
+pub(crate) mod login_attempts;
 pub(crate) mod revocations;
 pub(crate) mod sessions;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use contract::{
-    Problem, Secret,
+    Problem, ProblemKind, Secret,
     document::Policy,
     operation::Access,
     payload::{Json, OptionalJson},
@@ -20,6 +20,7 @@ use crate::{
         authenticate::Authenticator,
         refresh_token,
         sessions::{Origin, Reason, SessionFault, Sessions, Tokens, own_session},
+        throttle::Throttle,
     },
     services::proxied::{client_address, request_id},
     upstream::UsersClient,
@@ -96,6 +97,7 @@ pub(crate) struct AuthApi {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) throttle: Arc<Throttle>,
 }
 
 #[OpenApi]
@@ -115,10 +117,24 @@ impl AuthApi {
         body: Json<AccessRequest>,
     ) -> Result<TokenResponse, Problem> {
         let AccessRequest { email, password } = body.0;
-        let identity = self.users.verify(&Credentials { email, password }, &request_id(request)?).await?;
+        let client = client_address(request, &self.trusted_proxies);
+        let attempt = self.throttle.begin(&email, client).await?;
+        let (users, request_id) = (Arc::clone(&self.users), request_id(request)?);
+        // On its own: a client that hangs up must not leave its guess uncounted.
+        let check = tokio::spawn(async move {
+            let checked = users.verify(&Credentials { email, password }, &request_id).await;
+            let counted = match &checked {
+                Ok(_) => attempt.succeeded().await,
+                Err(problem) if problem.kind == ProblemKind::Refused => attempt.failed().await,
+                Err(_) => attempt.unchecked().await,
+            };
+            counted.map_err(SessionFault::from)?;
+            checked
+        });
+        let identity = check.await.map_err(Problem::internal)??;
         let origin = Origin {
             device: request.header(header::USER_AGENT).map(|agent| agent.chars().take(256).collect()),
-            address: client_address(request, &self.trusted_proxies).to_string(),
+            address: client.to_string(),
         };
         let tokens = self.sessions.begin(&identity, origin).await?;
         Ok(answer(&tokens))

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::access_token::AccessClaims;
 use crate::store::{
+    login_attempts,
     revocations::{self, Revocation},
     sessions,
 };
@@ -27,6 +28,9 @@ const OVERLAP: i64 = 256;
 
 /// How often what has expired is deleted.
 const PURGE: Duration = Duration::from_mins(10);
+
+/// How long a count of failed log-ins stays after the last of them.
+const ATTEMPTS_KEPT: Duration = Duration::from_hours(24);
 
 /// How long an ended session stays in the table.
 const KEPT: Duration = Duration::from_hours(30 * 24);
@@ -132,8 +136,9 @@ async fn purge_tables(database: &Database) -> Result<(), DatabaseError> {
     let revocations = revocations::purge(database, now).await?;
     let past = Timestamp::new(now.date_time() - KEPT);
     let sessions = sessions::purge(database, past).await?;
-    if revocations + sessions > 0 {
-        tracing::debug!(revocations, sessions, "what has expired was deleted");
+    let attempts = login_attempts::purge(database, Timestamp::new(now.date_time() - ATTEMPTS_KEPT)).await?;
+    if revocations + sessions + attempts > 0 {
+        tracing::debug!(revocations, sessions, attempts, "what has expired was deleted");
     }
     Ok(())
 }

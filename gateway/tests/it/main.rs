@@ -6,5 +6,6 @@ mod edge;
 mod forwarding;
 mod sessions;
 mod support;
+mod throttling;
 mod tokens;
 mod upstream_trouble;

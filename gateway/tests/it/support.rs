@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
     raw::{Raw, Script, answer},
-    service::UsersDouble,
+    service::{PASSWORD, UsersDouble},
     socket::exchange,
 };
 
@@ -41,6 +41,8 @@ pub(crate) async fn config(database: &TestDatabase, users_url: &str) -> Config {
         access_token_time: Duration::from_mins(15),
         refresh_sliding: Duration::from_hours(24),
         refresh_absolute: Duration::from_hours(48),
+        login_attempts: 5,
+        login_window: Duration::from_mins(15),
         limits: Limits { head_time: Duration::from_millis(400), ..Limits::default() },
         body_bytes: 1024 * 1024,
         users_url: users_url.to_owned(),
@@ -54,6 +56,8 @@ pub(crate) async fn config(database: &TestDatabase, users_url: &str) -> Config {
 impl Gateway {
     /// Starts one.
     pub(crate) async fn start(config: Config) -> Self {
+        // Shown with a test that fails.
+        let _ = tracing_subscriber::fmt().with_env_filter("info,access=off").with_test_writer().try_init();
         let service = gateway::bind(config.clone()).await.unwrap();
         let (address, ops) = (service.address(), service.ops_address());
         let shutdown = CancellationToken::new();

@@ -72,6 +72,9 @@ pub struct GatewaySettings {
     pub refresh_sliding: Duration,
     #[serde(deserialize_with = "milliseconds")]
     pub refresh_absolute: Duration,
+    pub login_attempts: u32,
+    #[serde(deserialize_with = "milliseconds")]
+    pub login_window: Duration,
     pub request_body_limit: usize,
     pub head_limit: usize,
     pub max_connections: usize,

@@ -193,6 +193,20 @@ pub const SETTINGS: &[Setting] = &[
         "No shorter than gateway.refresh_sliding makes sense.",
     ),
     plain(
+        "gateway.login_attempts",
+        Kind::Integer { minimum: 1, maximum: 1000, unit: "" },
+        "5",
+        "Wrong passwords for one account from one address before the next has to wait.",
+        "Ten times as many count against an address whatever the account, twenty times against an account whatever the address.",
+    ),
+    plain(
+        "gateway.login_window",
+        duration(MINUTE, DAY),
+        "15m",
+        "Failed log-ins are forgotten after this long without another; no wait is longer.",
+        "The first wait is a sixtieth of it, and doubles with each further failure.",
+    ),
+    plain(
         "gateway.request_body_limit",
         Kind::Bytes { minimum: 1024, maximum: 1 << 30 },
         "1MiB",

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use contract::{
@@ -32,13 +35,14 @@ pub(crate) struct UsersDouble {
     url: String,
     server: Mutex<Option<Server>>,
     users: Users,
+    checks: Arc<AtomicUsize>,
     shutdown: CancellationToken,
 }
 
 type Users = Arc<Mutex<BTreeMap<i64, (User, i64)>>>;
 
 #[derive(Clone)]
-struct Double(Users);
+struct Double(Users, Arc<AtomicUsize>);
 
 impl UsersDouble {
     /// Binds a port; it serves once it knows the gateway.
@@ -51,6 +55,7 @@ impl UsersDouble {
             url: format!("http://{}", server.address()),
             server: Mutex::new(Some(server)),
             users: Arc::new(Mutex::new(users)),
+            checks: Arc::default(),
             shutdown: CancellationToken::new(),
         }
     }
@@ -63,11 +68,16 @@ impl UsersDouble {
     pub(crate) fn serve(&self, gateway_url: &str) {
         let server = self.server.lock().unwrap().take().unwrap();
         let tokens = Arc::new(InternalTokens::new(SERVICE, gateway_url).unwrap());
-        let double = Double(Arc::clone(&self.users));
+        let double = Double(Arc::clone(&self.users), Arc::clone(&self.checks));
         let api = OpenApiService::new((UsersApi::new(double.clone()), InternalApi::new(double)), "", "");
         let route = RequireInternalToken::new(Route::new().nest_no_strip("/", api).into_endpoint(), tokens);
         let app = Edge::new(route, SERVICE, Arc::new(Routes::default()), Trust::Peer);
         tokio::spawn(server.run(app, self.shutdown.clone()));
+    }
+
+    /// How many passwords it has checked.
+    pub(crate) fn checks(&self) -> usize {
+        self.checks.load(Ordering::Relaxed)
     }
 
     /// Changes a user behind the gateway's back.
@@ -169,6 +179,7 @@ impl UsersPort for Double {
 impl InternalPort for Double {
     async fn verify_credentials(&self, caller: &Caller, given: Credentials) -> Result<Identity, Problem> {
         assert!(is_gateway(caller));
+        self.1.fetch_add(1, Ordering::Relaxed);
         let users = self.0.lock().unwrap();
         let found = users.values().find(|(user, _)| user.email.as_written() == given.email);
         match found.filter(|_| given.password.expose() == PASSWORD) {
