@@ -358,7 +358,7 @@ mod tests {
         fail(&mut count, at(15));
         assert_eq!(count.turn(&limit(), at(15)), Turn::Refused(Duration::from_secs(30)));
         fail(&mut count, at(45));
-        assert_eq!(count.turn(&limit(), at(45)), Turn::Refused(Duration::from_secs(60)));
+        assert_eq!(count.turn(&limit(), at(45)), Turn::Refused(Duration::from_mins(1)));
     }
 
     #[test]
