@@ -25,7 +25,7 @@ use poem_openapi::OpenApiService;
 
 use crate::{
     api::{auth::AuthApi, docs, keys::JwkSetEndpoint, sessions::SessionsApi},
-    serve::Parts,
+    parts::Parts,
     services::proxied::{Binding, Proxied},
 };
 

@@ -1,6 +1,7 @@
 //! Who calls: keys, tokens, sessions, and what has been revoked.
 
 pub(crate) mod access_token;
+pub(crate) mod attempts;
 pub(crate) mod authenticate;
 pub(crate) mod keys;
 pub(crate) mod master_key;

@@ -5,6 +5,7 @@ mod composition;
 mod config;
 mod document;
 mod identity;
+mod parts;
 mod serve;
 mod services;
 mod store;

@@ -6,7 +6,6 @@ use arc_swap::ArcSwap;
 use contract::operation::Operation;
 use kit::{
     body::BodyLimit,
-    client_address::TrustedProxies,
     database::{Database, DatabaseError},
     edge::{Edge, Trust},
     health::{Check, Live, Ready},
@@ -21,14 +20,15 @@ use crate::{
     Config, composition,
     document::{OperationsError, operations, public_document},
     identity::{
-        access_token,
+        access_token, attempts,
         authenticate::Authenticator,
         keys::{self, Keys, Purpose, SigningFault},
         master_key::MasterKey,
         revocation::Revoked,
         sessions::{Lifetimes, Sessions},
-        throttle::{self, Throttle},
+        throttle::Throttle,
     },
+    parts::Parts,
     store,
     upstream::{Upstream, UsersClient},
 };
@@ -65,20 +65,6 @@ impl From<SigningFault> for StartError {
     fn from(fault: SigningFault) -> Self {
         Self::Keys(fault.to_string())
     }
-}
-
-/// What the layers share.
-pub(crate) struct Parts {
-    pub(crate) upstream: Arc<Upstream>,
-    pub(crate) users: Arc<UsersClient>,
-    pub(crate) authenticator: Arc<Authenticator>,
-    pub(crate) sessions: Arc<Sessions>,
-    pub(crate) access_keys: Arc<ArcSwap<Keys>>,
-    pub(crate) internal_keys: Arc<ArcSwap<Keys>>,
-    pub(crate) trusted_proxies: TrustedProxies,
-    pub(crate) throttle: Arc<Throttle>,
-    revoked: Arc<Revoked>,
-    database: Database,
 }
 
 /// A gateway that is bound and not serving yet.
@@ -156,7 +142,7 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         trusted_proxies: config.trusted_proxies.clone(),
         throttle: Throttle::new(
             database.clone(),
-            throttle::Limits::new(config.login_attempts, config.login_window),
+            attempts::Limits::new(config.login_attempts, config.login_window),
         ),
         revoked,
         database,

@@ -8,7 +8,7 @@ use sea_orm::{
     sea_query::OnConflict,
 };
 
-use crate::identity::throttle::Count;
+use crate::identity::attempts::Count;
 
 #[expect(unreachable_pub, reason = "sea-orm's derive wants `pub`")]
 mod row {

@@ -1,0 +1,27 @@
+//! What the layers of the gateway share: built once, before anything is served.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use kit::{client_address::TrustedProxies, database::Database};
+
+use crate::{
+    identity::{
+        authenticate::Authenticator, keys::Keys, revocation::Revoked, sessions::Sessions, throttle::Throttle,
+    },
+    upstream::{Upstream, UsersClient},
+};
+
+/// What the layers share.
+pub(crate) struct Parts {
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) users: Arc<UsersClient>,
+    pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) access_keys: Arc<ArcSwap<Keys>>,
+    pub(crate) internal_keys: Arc<ArcSwap<Keys>>,
+    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) throttle: Arc<Throttle>,
+    pub(crate) revoked: Arc<Revoked>,
+    pub(crate) database: Database,
+}
