@@ -117,6 +117,7 @@ pub(crate) fn gateway(
         refresh_sliding: gateway.refresh_sliding,
         refresh_absolute: gateway.refresh_absolute,
         login_attempts: gateway.login_attempts,
+        body_time: gateway.body_timeout,
         login_window: gateway.login_window,
         limits: limits(settings),
         body_bytes: gateway.request_body_limit,

@@ -37,6 +37,8 @@ pub struct Config {
     pub limits: Limits,
     /// Bytes of a request body at most.
     pub body_bytes: usize,
+    /// From a request's head to the last byte of its body; 408 past it.
+    pub body_time: Duration,
     /// Where the users service is, such as `http://127.0.0.1:8002`.
     pub users_url: String,
     /// How long a connection to a service may take.

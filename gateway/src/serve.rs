@@ -90,7 +90,7 @@ pub async fn bind(config: Config) -> Result<Service, StartError> {
     let merged = public_document().map_err(OperationsError::from)?;
     let document = config.docs.then(|| merged.to_string());
     let operations: Vec<Operation> = operations()?.into_iter().map(|(_, operation)| operation).collect();
-    let limit = BodyLimit { bytes: config.body_bytes, ..BodyLimit::default() };
+    let limit = BodyLimit { bytes: config.body_bytes, time: config.body_time };
     let parts = parts(&config, database, server.address()).await?;
     Ok(Service { server, ops, parts, operations, document, limit })
 }

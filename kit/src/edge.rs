@@ -179,10 +179,35 @@ fn check_framing(request: &Request) -> Result<(), Problem> {
     {
         return malformed("Exactly one Host is needed");
     }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    if hosts == 1 && !host.is_some_and(is_host) {
+        return malformed("Host is no host name with an optional port");
+    }
+    if request.uri().authority().is_some_and(|authority| !is_host(authority.as_str())) {
+        return malformed("The target's host is no host name with an optional port");
+    }
+    let coding = headers.get(header::TRANSFER_ENCODING);
+    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+        return Err(Problem::new(
+            ProblemKind::NotImplemented,
+            "The only transfer coding understood is chunked",
+        )
+        .header(header::CONNECTION, HeaderValue::from_static("close")));
+    }
     if request.version() == http::Version::HTTP_10 && headers.contains_key(header::TRANSFER_ENCODING) {
         return malformed("HTTP/1.0 has no Transfer-Encoding");
     }
     Ok(())
+}
+
+/// A host name or address with an optional port, and nothing of a user's (RFC 9110 §4.2.3, §7.2).
+fn is_host(text: &str) -> bool {
+    let Ok(authority) = text.parse::<http::uri::Authority>() else { return false };
+    let port_fits = match authority.as_str().rsplit_once(':') {
+        Some((_, port)) if !port.ends_with(']') => port.is_empty() || authority.port_u16().is_some(),
+        _ => true,
+    };
+    !text.contains('@') && !authority.host().is_empty() && port_fits
 }
 
 fn without_trailing_slash(uri: &Uri) -> Option<Uri> {

@@ -11,6 +11,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use contract::{Caller, Problem, Role, SessionId, Subject};
+use http::{HeaderName, HeaderValue};
 use jsonwebtoken::jwk::JwkSet;
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,9 @@ pub const GATEWAY: &str = "gateway";
 
 /// Where the gateway serves its internal public keys.
 pub const KEYS_PATH: &str = "/.well-known/internal-jwks.json";
+
+/// On a refusal of the token itself, so that the gateway can tell it from a caller who is gone: the one is the gateway's fault.
+pub const REFUSED: HeaderName = HeaderName::from_static("platform-token-refused");
 
 /// At most one fetch of the keys in this time.
 const FETCH_PAUSE: Duration = Duration::from_secs(2);
@@ -189,10 +193,19 @@ impl<E: Endpoint> Endpoint for RequireInternalToken<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        let token = bearer(request.headers())?.ok_or_else(Problem::missing_credentials)?.to_owned();
-        let caller = self.tokens.caller(&token).await.map_err(refusal)?;
+        let caller = self
+            .admit(&request)
+            .await
+            .map_err(|problem| problem.header(REFUSED, HeaderValue::from_static("1")))?;
         request.extensions_mut().insert(caller);
         Ok(self.inner.call(request).await?.into_response())
+    }
+}
+
+impl<E> RequireInternalToken<E> {
+    async fn admit(&self, request: &Request) -> Result<Arc<Caller>, Problem> {
+        let token = bearer(request.headers())?.ok_or_else(Problem::missing_credentials)?;
+        self.tokens.caller(token).await.map_err(refusal)
     }
 }
 

@@ -11,7 +11,7 @@ use contract::{
     users::{SESSIONS_ENDED, TOKENS_ENDED},
 };
 use http::{HeaderMap, Method, StatusCode, header};
-use kit::{body::BodyLimit, client_address::TrustedProxies, request_id::RequestId};
+use kit::{body::BodyLimit, client_address::TrustedProxies, internal_token::REFUSED, request_id::RequestId};
 use poem::{Body, Endpoint, Request, Response, Result, endpoint::BoxEndpoint, error::ResponseError};
 use poem_openapi::{
     OpenApi, OperationId,
@@ -19,7 +19,10 @@ use poem_openapi::{
 };
 
 use crate::{
-    identity::{authenticate::Authenticator, sessions::Sessions},
+    identity::{
+        authenticate::{Authenticator, Verified},
+        sessions::Sessions,
+    },
     upstream::{
         Received, Upstream,
         headers::{Told, to_client, to_service},
@@ -138,14 +141,14 @@ impl Forward {
         }
         let headers = to_service(headers, told);
         let received = binding.upstream.call(&self.operation.method, target, headers, body).await?;
-        self.answer(received).await
+        self.answer(received, &caller).await
     }
 
     /// Checks what came back, acts on what the service tells the gateway alone, and passes the rest on.
-    async fn answer(&self, received: Received) -> Result<Response, Problem> {
+    async fn answer(&self, received: Received, caller: &Verified) -> Result<Response, Problem> {
         let Received { status, mut headers, body } = received;
         if status == StatusCode::UNAUTHORIZED {
-            return Err(broken("the service refused the internal token"));
+            return Err(self.unauthorized(&headers, caller).await?);
         }
         let checked = match status {
             StatusCode::NOT_MODIFIED if self.operation.declares(status) => Ok(Answer::AsReceived),
@@ -177,6 +180,15 @@ impl Forward {
             response.set_body(Body::from(body));
         }
         Ok(response)
+    }
+
+    /// 401 of a service: it refused the gateway's own token, or the user behind it is gone or disabled since the token was
+    /// checked here. The second is nobody's fault: the user's tokens end now.
+    async fn unauthorized(&self, headers: &HeaderMap, caller: &Verified) -> Result<Problem, Problem> {
+        let gone = caller.caller.user().filter(|_| !headers.contains_key(REFUSED));
+        let Some(user) = gone else { return Ok(broken("the service refused the internal token")) };
+        self.binding.sessions.end_all(user).await?;
+        Ok(Problem::invalid_token("The token has been revoked"))
     }
 
     /// The service has changed a user so that tokens must stop working: they do before the client hears of it.

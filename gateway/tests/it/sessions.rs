@@ -98,6 +98,16 @@ on_both_databases! {
         assert_eq!(gateway.refresh(&tokens.refresh).await.status(), 401);
     }
 
+    async fn a_user_who_is_gone_behind_the_gateway_s_back_is_401_and_no_fault_of_the_service(database: TestDatabase) {
+        let (gateway, users) = start(&database).await;
+        let tokens = gateway.sign_in("bob@example.com").await;
+        users.remove(2);
+        let answer = gateway.get("/api_v1/users/me").bearer_auth(&tokens.access).send().await.unwrap();
+        assert_eq!(answer.status(), 401);
+        problem(answer).await;
+        assert_eq!(gateway.refresh(&tokens.refresh).await.status(), 401);
+    }
+
     async fn a_lost_role_ends_access_tokens_and_a_refresh_gives_what_is_left(database: TestDatabase) {
         let (gateway, _users) = start(&database).await;
         let tokens = gateway.sign_in("ann@example.com").await;

@@ -45,6 +45,7 @@ pub(crate) async fn config(database: &TestDatabase, users_url: &str) -> Config {
         login_window: Duration::from_mins(15),
         limits: Limits { head_time: Duration::from_millis(400), ..Limits::default() },
         body_bytes: 1024 * 1024,
+        body_time: Duration::from_millis(700),
         users_url: users_url.to_owned(),
         upstream_connect_time: Duration::from_millis(500),
         upstream_time: Duration::from_millis(800),

@@ -76,6 +76,8 @@ pub struct GatewaySettings {
     #[serde(deserialize_with = "milliseconds")]
     pub login_window: Duration,
     pub request_body_limit: usize,
+    #[serde(deserialize_with = "milliseconds")]
+    pub body_timeout: Duration,
     pub head_limit: usize,
     pub max_connections: usize,
     #[serde(deserialize_with = "milliseconds")]

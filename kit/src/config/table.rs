@@ -214,6 +214,13 @@ pub const SETTINGS: &[Setting] = &[
         "Bodies of typed operations are held in memory while they are checked.",
     ),
     plain(
+        "gateway.body_timeout",
+        duration(SECOND, 60 * MINUTE),
+        "30s",
+        "From a request's head to the last byte of its body; 408 past it.",
+        "A client that sends slowly on purpose must not hold a connection for ever.",
+    ),
+    plain(
         "gateway.head_limit",
         Kind::Bytes { minimum: 8192, maximum: 1 << 20 },
         "32KiB",

@@ -80,6 +80,11 @@ impl UsersDouble {
         self.checks.load(Ordering::Relaxed)
     }
 
+    /// Deletes a user behind the gateway's back.
+    pub(crate) fn remove(&self, id: i64) {
+        self.users.lock().unwrap().remove(&id);
+    }
+
     /// Changes a user behind the gateway's back.
     pub(crate) fn change(&self, id: i64, change: impl FnOnce(&mut User, &mut i64)) {
         let mut users = self.users.lock().unwrap();
@@ -133,8 +138,11 @@ impl UsersPort for Double {
         Ok(tagged(created))
     }
 
-    async fn get_user(&self, _: &Caller, id: UserId, _: Conditions) -> Result<Fetched, Problem> {
+    async fn get_user(&self, caller: &Caller, id: UserId, _: Conditions) -> Result<Fetched, Problem> {
         let users = self.0.lock().unwrap();
+        if caller.user() == Some(id) && !users.contains_key(&id.0) {
+            return Err(Problem::invalid_token("The user of this token is gone or disabled"));
+        }
         Ok(Fetched::Found(tagged(users.get(&id.0).ok_or_else(gone)?.0.clone())))
     }
 
