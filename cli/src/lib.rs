@@ -65,7 +65,7 @@ fn parsed(
             Ok(Some(arguments))
         }
         Err(error) if error.use_stderr() => {
-            let _ = write!(context.stderr, "{}", error.render());
+            let _ = writeln!(context.stderr, "{}", in_three_lines(&error.render().to_string()));
             let mut failure = Failure::new(Exit::Usage, "");
             failure.silent = true;
             Err(failure)
@@ -80,4 +80,16 @@ fn parsed(
             Ok(None)
         }
     }
+}
+
+/// A usage error as clap tells it, without blank lines, and without the usage line where that makes a fourth.
+fn in_three_lines(told: &str) -> String {
+    let mut lines: Vec<&str> = told.lines().filter(|line| !line.trim().is_empty()).collect();
+    if lines.len() > 3 {
+        lines.retain(|line| !line.starts_with("Usage:"));
+    }
+    if lines.len() > 3 {
+        lines.drain(2..lines.len() - 1);
+    }
+    lines.join("\n")
 }

@@ -55,6 +55,7 @@ impl Database {
     ) -> Result<Self, DatabaseError> {
         match url {
             DatabaseUrl::Sqlite(_) => {
+                make_private(url).await;
                 // The writer first: it makes the file and turns on WAL, which the readers then find.
                 let writer = open(sqlite(url, 1, false)).await?;
                 let reader = open(sqlite(url, max_connections.max(1), true)).await?;
@@ -74,7 +75,10 @@ impl Database {
     /// As [`Database::connect`].
     pub async fn connect_single(url: &DatabaseUrl, application: &'static str) -> Result<Self, DatabaseError> {
         let mut options = match url {
-            DatabaseUrl::Sqlite(_) => sqlite(url, 1, false),
+            DatabaseUrl::Sqlite(_) => {
+                make_private(url).await;
+                sqlite(url, 1, false)
+            }
             DatabaseUrl::Postgres(_) => postgres(url, 1, application),
         };
         options.statement_timeout(Duration::ZERO);
@@ -145,6 +149,21 @@ impl Database {
         self.reader.close().await?;
         self.writer.close().await?;
         Ok(checkpoint?)
+    }
+}
+
+/// Makes a missing SQLite file readable by its owner alone; SQLite gives its companions the same mode. What keeps it from being
+/// made is told by the connection that follows.
+async fn make_private(url: &DatabaseUrl) {
+    let Some(path) = url.sqlite_path() else { return };
+    let mut create = tokio::fs::OpenOptions::new();
+    create.write(true).create_new(true);
+    #[cfg(unix)]
+    create.mode(0o600);
+    if let Err(error) = create.open(path).await
+        && error.kind() != std::io::ErrorKind::AlreadyExists
+    {
+        tracing::debug!(%error, "the database file could not be made");
     }
 }
 

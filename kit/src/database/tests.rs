@@ -82,3 +82,18 @@ async fn a_server_that_is_not_there_is_an_outage() {
     let error = Database::connect(&url, 1, "test").await.unwrap_err();
     assert!(error.is_unavailable() && !error.to_string().contains("hunter2"), "{error}");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_sqlite_file_and_its_companions_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let url: DatabaseUrl = format!("sqlite://{}/new.db", folder.path().display()).parse().unwrap();
+    let database = Database::connect(&url, 2, "test").await.unwrap();
+    database.begin_write().await.unwrap().execute_unprepared("CREATE TABLE t (x INTEGER)").await.unwrap();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.path());
+    }
+}
