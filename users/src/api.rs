@@ -118,20 +118,16 @@ impl UsersPort for Api {
         patch: UserPatch,
         conditions: Conditions,
     ) -> Result<Tagged, Problem> {
-        let mut faults = Vec::new();
         let changes = Changes {
-            email: kept(patch.email, "email", &mut faults),
+            email: patch.email,
             first_name: cleared(patch.first_name),
             last_name: cleared(patch.last_name),
-            is_active: kept(patch.is_active, "is_active", &mut faults),
-            roles: kept(patch.roles, "roles", &mut faults).map(with_user_role),
-            password: kept(patch.password, "password", &mut faults),
-            current_password: set(patch.current_password),
-            id: kept(patch.id, "id", &mut faults),
+            is_active: patch.is_active,
+            roles: patch.roles.map(with_user_role),
+            password: patch.password,
+            current_password: patch.current_password,
+            id: patch.id,
         };
-        if !faults.is_empty() {
-            return Err(problem::of(UsersError::Invalid(faults)));
-        }
         self.change(caller, id, changes, &conditions).await
     }
 
@@ -212,14 +208,6 @@ fn cleared<T>(field: Clearable<T>) -> Edit<T> {
 /// A field that null leaves as it is.
 fn named<T>(field: Clearable<T>) -> Edit<T> {
     set(field).map_or(Edit::Keep, Edit::Set)
-}
-
-/// A field that can't be cleared.
-fn kept<T>(field: Clearable<T>, name: &'static str, faults: &mut Vec<Fault>) -> Option<T> {
-    if matches!(field, Clearable::Clear) {
-        faults.push(Fault::new(name, "can't be cleared"));
-    }
-    set(field)
 }
 
 fn listing(query: &ListUsers) -> Result<Listing, UsersError> {

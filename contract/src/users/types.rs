@@ -211,11 +211,11 @@ pub struct UserUpdate {
 #[serde(default)]
 pub struct UserPatch {
     /// The address, unique without regard to case.
-    pub email: Clearable<Email>,
+    pub email: Option<Email>,
     /// The new password.
-    pub password: Clearable<Secret>,
+    pub password: Option<Secret>,
     /// The password until now: needed to change one's own.
-    pub current_password: Clearable<Secret>,
+    pub current_password: Option<Secret>,
     /// The given name; null clears it.
     #[oai(validator(max_length = 255))]
     pub first_name: Clearable<String>,
@@ -223,10 +223,10 @@ pub struct UserPatch {
     #[oai(validator(max_length = 255))]
     pub last_name: Clearable<String>,
     /// For admins.
-    pub is_active: Clearable<bool>,
+    pub is_active: Option<bool>,
     /// For admins.
     #[oai(validator(max_items = 32))]
-    pub roles: Clearable<Vec<Role>>,
+    pub roles: Option<Vec<Role>>,
     /// Never changes.
-    pub id: Clearable<i64>,
+    pub id: Option<i64>,
 }
