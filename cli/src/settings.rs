@@ -79,7 +79,7 @@ pub(crate) fn users_database(settings: &Settings) -> Outcome<DatabaseUrl> {
     database_url(&settings.users_database_url(), "users.database_url")
 }
 
-fn limits(settings: &Settings) -> Limits {
+pub(crate) fn limits(settings: &Settings) -> Limits {
     let gateway = &settings.gateway;
     Limits {
         head_bytes: gateway.head_limit,

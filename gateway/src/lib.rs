@@ -17,4 +17,4 @@ pub use identity::{
     master_key::{BadMasterKey, MasterKey},
     operator::{OPERATOR_TOKEN_TIME, OperatorError, operator_token},
 };
-pub use serve::{Service, StartError, bind};
+pub use serve::{Listeners, Service, StartError, bind, bind_on};

@@ -10,7 +10,7 @@ use kit::{
     edge::{Edge, Trust},
     health::{Check, Live, Ready},
     routes::Routes,
-    server::Server,
+    server::{Limits, Server},
     token::Expected,
 };
 use poem::{EndpointExt, Route, http::Method};
@@ -77,16 +77,50 @@ pub struct Service {
     limit: BodyLimit,
 }
 
-/// Opens the database, makes what keys are missing, and binds the listeners. It does not migrate.
+/// The gateway's listeners, bound before anything else: whoever must know its address learns it from them, also where the
+/// port was 0.
+pub struct Listeners {
+    public: Server,
+    ops: Server,
+}
+
+impl Listeners {
+    /// Binds both.
+    ///
+    /// # Errors
+    /// [`StartError::Bind`].
+    pub async fn bind(public: SocketAddr, ops: SocketAddr, limits: Limits) -> Result<Self, StartError> {
+        Ok(Self {
+            public: listen("gateway.listen", public, limits).await?,
+            ops: listen("ops.listen", ops, limits).await?,
+        })
+    }
+
+    /// Where the public listener is.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.public.address()
+    }
+}
+
+/// Binds the listeners that the configuration names, and everything behind them, as [`bind_on`].
 ///
 /// # Errors
 /// [`StartError`].
 pub async fn bind(config: Config) -> Result<Service, StartError> {
+    let listeners = Listeners::bind(config.listen, config.ops_listen, config.limits).await?;
+    bind_on(listeners, config).await
+}
+
+/// Opens the database and makes what keys are missing, behind listeners that are bound already. It does not migrate.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn bind_on(listeners: Listeners, config: Config) -> Result<Service, StartError> {
     let database =
         Database::connect(&config.database_url, config.database_connections, "platform-gateway").await?;
     database.require_schema(&store::SCHEMA).await?;
-    let server = listen("gateway.listen", config.listen, &config).await?;
-    let ops = listen("ops.listen", config.ops_listen, &config).await?;
+    let Listeners { public: server, ops } = listeners;
     let merged = public_document().map_err(OperationsError::from)?;
     let document = config.docs.then(|| merged.to_string());
     let operations: Vec<Operation> = operations()?.into_iter().map(|(_, operation)| operation).collect();
@@ -95,8 +129,8 @@ pub async fn bind(config: Config) -> Result<Service, StartError> {
     Ok(Service { server, ops, parts, operations, document, limit })
 }
 
-async fn listen(setting: &'static str, address: SocketAddr, config: &Config) -> Result<Server, StartError> {
-    Server::bind(address, config.limits).await.map_err(|error| StartError::Bind { setting, address, error })
+async fn listen(setting: &'static str, address: SocketAddr, limits: Limits) -> Result<Server, StartError> {
+    Server::bind(address, limits).await.map_err(|error| StartError::Bind { setting, address, error })
 }
 
 async fn parts(config: &Config, database: Database, address: SocketAddr) -> Result<Parts, StartError> {

@@ -1,7 +1,7 @@
 //! Everything before the first request: folder, key, schemas, listeners; each fault with what mends it.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use kit::config::Settings;
@@ -29,9 +29,6 @@ pub(super) async fn start(settings: &Settings, plan: &Plan) -> Outcome<Started> 
     prepare_folders(settings, plan, &targets)?;
     refuse_second(settings, plan)?;
     let mut settings = settings.clone();
-    if plan.gateway && plan.users {
-        choose_port(&mut settings)?;
-    }
     let key = match (plan.gateway, plan.users || plan.migrate) {
         (false, _) => None,
         (true, true) => Some(data_folder::master_key_or_new(&settings)?),
@@ -39,16 +36,24 @@ pub(super) async fn start(settings: &Settings, plan: &Plan) -> Outcome<Started> 
         (true, false) => Some(data_folder::master_key(&settings)?),
     };
     let fresh = schemas(plan, &targets).await?;
+    let listeners = if plan.gateway {
+        let listeners = listeners(&settings).await?;
+        // Where the port was 0, the users service and the issuer of tokens learn here which it is.
+        settings.gateway.listen = listeners.address();
+        Some(listeners)
+    } else {
+        None
+    };
     let users = if plan.users {
         Some(users::bind(settings::users(&settings)?).await.map_err(|error| users_failed(&error))?)
     } else {
         None
     };
     let users_url = settings::users_url(&settings, users.as_ref().map(users::Service::address));
-    let gateway = match key {
-        Some(key) => {
+    let gateway = match key.zip(listeners) {
+        Some((key, listeners)) => {
             let config = settings::gateway(&settings, key, users_url)?;
-            Some(gateway::bind(config).await.map_err(|error| gateway_failed(&error))?)
+            Some(gateway::bind_on(listeners, config).await.map_err(|error| gateway_failed(&error))?)
         }
         None => None,
     };
@@ -116,15 +121,11 @@ fn refuse_second(settings: &Settings, plan: &Plan) -> Outcome {
         .next(format!("Stop it with `kill {}`, or use another folder by --data-dir.", run.pid)))
 }
 
-/// The users service must know the gateway's address before the gateway is bound: with port 0 a free one is chosen here.
-fn choose_port(settings: &mut Settings) -> Outcome {
-    if settings.gateway.listen.port() != 0 || settings.users.gateway_url.is_some() {
-        return Ok(());
-    }
-    let address = TcpListener::bind(settings.gateway.listen).and_then(|listener| listener.local_addr());
-    settings.gateway.listen =
-        address.map_err(|error| not_bound("gateway.listen", settings.gateway.listen, &error))?;
-    Ok(())
+async fn listeners(settings: &Settings) -> Outcome<gateway::Listeners> {
+    let limits = settings::limits(settings);
+    gateway::Listeners::bind(settings.gateway.listen, settings.ops.listen, limits)
+        .await
+        .map_err(|error| gateway_failed(&error))
 }
 
 /// Migrates, or makes sure that somebody did. Both wait for a database that is not up yet. Whether all was made from nothing.
