@@ -91,6 +91,56 @@ impl ToJSON for Secret {
     }
 }
 
+/// A password to be set. Its schema holds what can be said of it without knowing it: the shortest any policy allows and the
+/// longest that is hashed. How hard it is to guess is judged where it is hashed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NewPassword(Secret);
+
+impl From<NewPassword> for Secret {
+    fn from(password: NewPassword) -> Self {
+        password.0
+    }
+}
+
+impl Type for NewPassword {
+    const IS_REQUIRED: bool = true;
+    type RawValueType = Secret;
+    type RawElementValueType = Secret;
+
+    fn name() -> Cow<'static, str> {
+        "NewPassword".into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        Secret::schema_ref().merge(MetaSchema {
+            min_length: Some(8),
+            max_length: Some(1024),
+            ..MetaSchema::ANY
+        })
+    }
+
+    fn as_raw_value(&self) -> Option<&Secret> {
+        Some(&self.0)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Secret> + 'a> {
+        Box::new(std::iter::once(&self.0))
+    }
+}
+
+impl ParseFromJSON for NewPassword {
+    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+        Secret::parse_from_json(value).map(Self).map_err(ParseError::propagate)
+    }
+}
+
+impl ToJSON for NewPassword {
+    fn to_json(&self) -> Option<Value> {
+        self.0.to_json()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

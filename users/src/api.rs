@@ -63,7 +63,7 @@ impl UsersPort for Api {
     async fn create_user(&self, caller: &Caller, user: NewUser) -> Result<Tagged, Problem> {
         let account = NewAccount {
             email: user.email,
-            password: user.password,
+            password: user.password.into(),
             changes: Changes {
                 first_name: named(user.first_name),
                 last_name: named(user.last_name),
@@ -104,7 +104,7 @@ impl UsersPort for Api {
             last_name: named(update.last_name),
             is_active: set(update.is_active),
             roles: set(update.roles).map(with_user_role),
-            password: set(update.password),
+            password: set(update.password).map(Into::into),
             current_password: set(update.current_password),
             id: set(update.id),
         };
@@ -124,7 +124,7 @@ impl UsersPort for Api {
             last_name: cleared(patch.last_name),
             is_active: patch.is_active,
             roles: patch.roles.map(with_user_role),
-            password: patch.password,
+            password: patch.password.map(Into::into),
             current_password: patch.current_password,
             id: patch.id,
         };

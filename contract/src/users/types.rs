@@ -10,7 +10,7 @@ use poem_openapi::{
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::{Email, Role, Secret, Timestamp, UserId};
+use crate::{Email, Role, Secret, Timestamp, UserId, secret::NewPassword};
 
 /// A value that may be null, and always stands in the object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,7 +160,7 @@ pub struct NewUser {
     /// The address, unique without regard to case.
     pub email: Email,
     /// The password: 8 characters at least, 1024 bytes at most, hard to guess.
-    pub password: Secret,
+    pub password: NewPassword,
     /// The given name.
     #[serde(default)]
     #[oai(validator(max_length = 255))]
@@ -188,7 +188,7 @@ pub struct UserUpdate {
     /// The address, unique without regard to case.
     pub email: Clearable<Email>,
     /// The new password.
-    pub password: Clearable<Secret>,
+    pub password: Clearable<NewPassword>,
     /// The password until now: needed to change one's own.
     pub current_password: Clearable<Secret>,
     /// The given name.
@@ -213,7 +213,7 @@ pub struct UserPatch {
     /// The address, unique without regard to case.
     pub email: Option<Email>,
     /// The new password.
-    pub password: Option<Secret>,
+    pub password: Option<NewPassword>,
     /// The password until now: needed to change one's own.
     pub current_password: Option<Secret>,
     /// The given name; null clears it.

@@ -42,6 +42,12 @@ fn all_faults_of_a_body_are_told_at_once() {
 }
 
 #[test]
+fn a_bad_address_and_a_short_password_are_told_together() {
+    let fault = body("create_user", br#"{"email": "nope", "password": "short"}"#).unwrap_err();
+    assert_eq!(pointers(&fault), ["/email", "/password"]);
+}
+
+#[test]
 fn a_string_is_not_made_of_a_number() {
     assert_eq!(
         pointers(&body("create_user", br#"{"email": 1, "password": true}"#).unwrap_err()),

@@ -134,7 +134,7 @@ async fn a_post_is_never_sent_twice() {
     let created = crate::support::answer("500 Internal Server Error", "text/plain", "x");
     let raw = Raw::start(crate::support::Script::CloseOnReuse(created.into_bytes())).await;
     let gateway = Gateway::start(config(&database, &raw.url()).await).await;
-    let body = serde_json::json!({ "email": "a@example.com", "password": "x" });
+    let body = serde_json::json!({ "email": "a@example.com", "password": "correct horse battery" });
     for _ in 0..3 {
         let answer = gateway.post("/api_v1/users").json(&body).send().await.unwrap();
         assert_eq!(answer.status(), 502);
