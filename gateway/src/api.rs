@@ -1,5 +1,6 @@
 //! The gateway's own operations.
 
+pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod docs;
 pub(crate) mod keys;

@@ -24,7 +24,7 @@ use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, http::Method};
 use poem_openapi::OpenApiService;
 
 use crate::{
-    api::{auth::AuthApi, docs, keys::JwkSetEndpoint, sessions::SessionsApi},
+    api::{audit::AuditApi, auth::AuthApi, docs, keys::JwkSetEndpoint, sessions::SessionsApi},
     parts::Parts,
     services::proxied::{Binding, Proxied},
 };
@@ -62,6 +62,7 @@ pub(crate) fn public(
         operations: Arc::clone(&operations),
         authenticator: Arc::clone(&parts.authenticator),
         sessions: Arc::clone(&parts.sessions),
+        audit: Arc::clone(&parts.audit),
         limit,
         trusted_proxies: parts.trusted_proxies.clone(),
     });
@@ -71,13 +72,20 @@ pub(crate) fn public(
         authenticator: Arc::clone(&parts.authenticator),
         trusted_proxies: parts.trusted_proxies.clone(),
         throttle: Arc::clone(&parts.throttle),
+        audit: Arc::clone(&parts.audit),
     };
     let sessions = SessionsApi {
         sessions: Arc::clone(&parts.sessions),
         authenticator: Arc::clone(&parts.authenticator),
+        audit: Arc::clone(&parts.audit),
+        trusted_proxies: parts.trusted_proxies.clone(),
     };
+    let audit = AuditApi { audit: Arc::clone(&parts.audit), authenticator: Arc::clone(&parts.authenticator) };
     let api = OpenApiService::new(
-        (Checked::new((auth, sessions), operations, limit), Proxied::<UsersApi<Described>>::new(binding)),
+        (
+            Checked::new((auth, sessions, audit), operations, limit),
+            Proxied::<UsersApi<Described>>::new(binding),
+        ),
         "Platform",
         env!("CARGO_PKG_VERSION"),
     );

@@ -2,6 +2,7 @@
 
 pub(crate) mod access_token;
 pub(crate) mod attempts;
+pub(crate) mod audit;
 pub(crate) mod authenticate;
 pub(crate) mod keys;
 pub(crate) mod master_key;

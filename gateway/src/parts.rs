@@ -7,7 +7,8 @@ use kit::{client_address::TrustedProxies, database::Database};
 
 use crate::{
     identity::{
-        authenticate::Authenticator, keys::Keys, revocation::Revoked, sessions::Sessions, throttle::Throttle,
+        audit::Audit, authenticate::Authenticator, keys::Keys, revocation::Revoked, sessions::Sessions,
+        throttle::Throttle,
     },
     upstream::{Upstream, UsersClient},
 };
@@ -22,6 +23,7 @@ pub(crate) struct Parts {
     pub(crate) internal_keys: Arc<ArcSwap<Keys>>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) throttle: Arc<Throttle>,
+    pub(crate) audit: Arc<Audit>,
     pub(crate) revoked: Arc<Revoked>,
     pub(crate) database: Database,
 }

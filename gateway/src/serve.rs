@@ -21,6 +21,7 @@ use crate::{
     document::{OperationsError, operations, public_document},
     identity::{
         access_token, attempts,
+        audit::Audit,
         authenticate::Authenticator,
         keys::{self, Keys, Purpose, SigningFault},
         master_key::MasterKey,
@@ -178,6 +179,7 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
             database.clone(),
             attempts::Limits::new(config.login_attempts, config.login_window),
         ),
+        audit: Arc::new(Audit::new(database.clone())),
         revoked,
         database,
     })

@@ -1,5 +1,6 @@
 //! The gateway's own tables.
 
+pub(crate) mod audit;
 pub(crate) mod keys;
 pub(crate) mod login_attempts;
 pub(crate) mod revocations;

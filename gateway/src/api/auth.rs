@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use contract::{
-    Problem, ProblemKind, Secret,
+    Problem, ProblemKind, Secret, Subject,
     document::Policy,
     operation::Access,
     payload::{Json, OptionalJson},
-    users::{Clearable, Credentials},
+    users::{Clearable, Credentials, Identity},
 };
 use kit::{client_address::TrustedProxies, token::bearer};
 use poem::{Request, http::header};
@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     identity::{
+        audit::{Act, Audit, Outcome, Source},
         authenticate::Authenticator,
         refresh_token,
         sessions::{Origin, Reason, SessionFault, Sessions, Tokens, own_session},
@@ -98,6 +99,7 @@ pub(crate) struct AuthApi {
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) throttle: Arc<Throttle>,
+    pub(crate) audit: Arc<Audit>,
 }
 
 #[OpenApi]
@@ -119,16 +121,20 @@ impl AuthApi {
         let AccessRequest { email, password } = body.0;
         let client = client_address(request, &self.trusted_proxies);
         let attempt = self.throttle.begin(&email, client).await?;
-        let (users, request_id) = (Arc::clone(&self.users), request_id(request)?);
+        let source = Source { address: client, request_id: request_id(request)? };
+        let (users, audit) = (Arc::clone(&self.users), Arc::clone(&self.audit));
         // On its own: a client that hangs up must not leave its guess uncounted.
         let check = tokio::spawn(async move {
-            let checked = users.verify(&Credentials { email, password }, &request_id).await;
+            let checked = users.verify(&Credentials { email, password }, &source.request_id).await;
             let counted = match &checked {
                 Ok(_) => attempt.succeeded().await,
                 Err(problem) if problem.kind == ProblemKind::Refused => attempt.failed().await,
                 Err(_) => attempt.unchecked().await,
             };
             counted.map_err(SessionFault::from)?;
+            if let Some(act) = sign_in(&checked) {
+                audit.record(act, &source).await?;
+            }
             checked
         });
         let identity = check.await.map_err(Problem::internal)??;
@@ -168,8 +174,18 @@ impl AuthApi {
             self.sessions.end(&session.id, Reason::CredentialsChanged).await?;
             return Err(SessionFault::Ended.into());
         };
-        let tokens = self.sessions.refresh(&presented, &identity).await?;
-        Ok(answer(&tokens))
+        let refreshed = self.sessions.refresh(&presented, &identity).await;
+        if matches!(refreshed, Err(SessionFault::Reused)) {
+            let act = Act {
+                actor: Subject::User(session.user),
+                action: "refresh_access_token",
+                target: Some(format!("sessions/{}", session.id)),
+                outcome: Outcome::Refused,
+                detail: Some("an old refresh token was presented; the session has ended".to_owned()),
+            };
+            self.audit.record(act, &self.source(request)?).await?;
+        }
+        Ok(answer(&refreshed?))
     }
 
     /// Sign out
@@ -178,9 +194,41 @@ impl AuthApi {
     #[oai(path = "/api_v1/auth/logout", method = "post", operation_id = "log_out", tag = "Tag::Auth")]
     async fn log_out(&self, request: &Request) -> Result<LoggedOut, Problem> {
         let verified = self.authenticator.admit(&Access::SignedIn, request.headers())?;
-        self.sessions.end(own_session(&verified.caller)?, Reason::Logout).await?;
+        let session = own_session(&verified.caller)?;
+        self.sessions.end(session, Reason::Logout).await?;
+        let act = Act {
+            actor: verified.caller.subject.clone(),
+            action: "log_out",
+            target: Some(format!("sessions/{session}")),
+            outcome: Outcome::Done,
+            detail: None,
+        };
+        self.audit.record(act, &self.source(request)?).await?;
         Ok(LoggedOut::NoContent)
     }
+}
+
+impl AuthApi {
+    fn source(&self, request: &Request) -> Result<Source, Problem> {
+        Ok(Source {
+            address: client_address(request, &self.trusted_proxies),
+            request_id: request_id(request)?,
+        })
+    }
+}
+
+/// A log-in whose password was looked at. A wrong one names nobody: what was typed as an address may be a password.
+fn sign_in(checked: &Result<Identity, Problem>) -> Option<Act> {
+    let (actor, target, outcome) = match checked {
+        Ok(identity) => {
+            let id = identity.user.id;
+            (Subject::User(id), Some(format!("users/{id}")), Outcome::Done)
+        }
+        Err(problem) if problem.kind == ProblemKind::Refused => (Subject::Anonymous, None, Outcome::Refused),
+        Err(_) => return None,
+    };
+    let detail = checked.as_ref().err().map(|problem| problem.detail.clone().into_owned());
+    Some(Act { actor, action: "create_access_token", target, outcome, detail })
 }
 
 fn answer(tokens: &Tokens) -> TokenResponse {

@@ -6,15 +6,18 @@ use contract::{
     Problem, ProblemKind, SessionId, Timestamp, UserId, document::Policy, operation::Access, payload::Json,
     users::types::Nullable,
 };
+use kit::client_address::TrustedProxies;
 use poem::Request;
 use poem_openapi::{ApiResponse, Object, OpenApi, Tags, param::Path};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     identity::{
+        audit::{Act, Audit, Outcome, Source},
         authenticate::{Authenticator, Verified},
         sessions::{Reason, Sessions},
     },
+    services::proxied::{client_address, request_id},
     store::sessions::ListedSession,
 };
 
@@ -65,6 +68,8 @@ enum Ended {
 pub(crate) struct SessionsApi {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) audit: Arc<Audit>,
+    pub(crate) trusted_proxies: TrustedProxies,
 }
 
 #[OpenApi]
@@ -95,12 +100,12 @@ impl SessionsApi {
         /// The session's id
         session_id: Path<SessionId>,
     ) -> Result<Ended, Problem> {
-        let (_, user) = self.signed_in(request)?;
+        let (verified, user) = self.signed_in(request)?;
         let own = self.sessions.of_user(user).await?;
         if !own.iter().any(|session| session.id == session_id.0) {
             return Err(Problem::new(ProblemKind::NotFound, "You have no such session"));
         }
-        self.sessions.end(&session_id.0, Reason::EndedByUser).await?;
+        self.end(request, &verified, "end_session", &session_id.0).await?;
         Ok(Ended::NoContent)
     }
 
@@ -117,7 +122,7 @@ impl SessionsApi {
         let (verified, user) = self.signed_in(request)?;
         for other in self.sessions.of_user(user).await? {
             if Some(&other.id) != verified.caller.session.as_ref() {
-                self.sessions.end(&other.id, Reason::EndedByUser).await?;
+                self.end(request, &verified, "end_other_sessions", &other.id).await?;
             }
         }
         Ok(Ended::NoContent)
@@ -125,6 +130,28 @@ impl SessionsApi {
 }
 
 impl SessionsApi {
+    async fn end(
+        &self,
+        request: &Request,
+        verified: &Verified,
+        action: &'static str,
+        session: &SessionId,
+    ) -> Result<(), Problem> {
+        self.sessions.end(session, Reason::EndedByUser).await?;
+        let act = Act {
+            actor: verified.caller.subject.clone(),
+            action,
+            target: Some(format!("sessions/{session}")),
+            outcome: Outcome::Done,
+            detail: None,
+        };
+        let source = Source {
+            address: client_address(request, &self.trusted_proxies),
+            request_id: request_id(request)?,
+        };
+        Ok(self.audit.record(act, &source).await?)
+    }
+
     fn signed_in(&self, request: &Request) -> Result<(Arc<Verified>, UserId), Problem> {
         let verified = self.authenticator.admit(&Access::SignedIn, request.headers())?;
         let user = verified.caller.user().ok_or_else(|| {

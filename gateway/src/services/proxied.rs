@@ -6,7 +6,7 @@
 use std::{collections::HashMap, marker::PhantomData, sync::Arc};
 
 use contract::{
-    Problem, ProblemKind, UserId,
+    Caller, Problem, ProblemKind, Subject, UserId,
     operation::{Answer, Operation, content_type},
     users::{SESSIONS_ENDED, TOKENS_ENDED},
 };
@@ -20,6 +20,7 @@ use poem_openapi::{
 
 use crate::{
     identity::{
+        audit::{Act, Audit, Outcome, Source},
         authenticate::{Authenticator, Verified},
         sessions::Sessions,
     },
@@ -36,6 +37,7 @@ pub(crate) struct Binding {
     pub(crate) operations: Arc<Vec<Operation>>,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) audit: Arc<Audit>,
     pub(crate) limit: BodyLimit,
     pub(crate) trusted_proxies: TrustedProxies,
 }
@@ -124,6 +126,7 @@ impl Forward {
         } else {
             bytes::Bytes::new()
         };
+        let named = named(request.uri().path(), &caller.caller);
         let target = target(&request)?;
         let request_id = request_id(&request)?;
         let told = Told {
@@ -139,9 +142,15 @@ impl Forward {
         if body.is_empty() {
             headers.remove(header::CONTENT_TYPE);
         }
+        let source = Source { address: told.client, request_id: request_id.clone() };
         let headers = to_service(headers, told);
         let received = binding.upstream.call(&self.operation.method, target, headers, body).await?;
-        self.answer(received, &caller).await
+        let created = created(&received);
+        let answer = self.answer(received, &caller).await;
+        if self.operation.method != Method::GET {
+            self.record(&answer, &caller, created.unwrap_or(named), &source).await?;
+        }
+        answer
     }
 
     /// Checks what came back, acts on what the service tells the gateway alone, and passes the rest on.
@@ -182,6 +191,32 @@ impl Forward {
         Ok(response)
     }
 
+    /// Every change of a service's data is audited, and every refusal of one to somebody who is signed in. What strangers are
+    /// refused is not: they could fill the log.
+    async fn record(
+        &self,
+        answer: &Result<Response, Problem>,
+        caller: &Verified,
+        target: String,
+        source: &Source,
+    ) -> Result<(), Problem> {
+        let status = answer.as_ref().map_or_else(|problem| problem.kind.status(), Response::status);
+        let outcome = if status.is_success() { Outcome::Done } else { Outcome::Refused };
+        let subject = &caller.caller.subject;
+        let stranger_refused = outcome == Outcome::Refused && *subject == Subject::Anonymous;
+        if stranger_refused || status.is_server_error() {
+            return Ok(());
+        }
+        let act = Act {
+            actor: subject.clone(),
+            action: self.id.0,
+            target: Some(target),
+            outcome,
+            detail: (outcome == Outcome::Refused).then(|| format!("status {}", status.as_u16())),
+        };
+        Ok(self.binding.audit.record(act, source).await?)
+    }
+
     /// 401 of a service: it refused the gateway's own token, or the user behind it is gone or disabled since the token was
     /// checked here. The second is nobody's fault: the user's tokens end now.
     async fn unauthorized(&self, headers: &HeaderMap, caller: &Verified) -> Result<Problem, Problem> {
@@ -203,6 +238,25 @@ impl Forward {
         }
         Ok(())
     }
+}
+
+/// What a service has created, from its `Location`, as the audit log names it: the path below the API's base.
+fn created(received: &Received) -> Option<String> {
+    let location = received.headers.get(header::LOCATION)?.to_str().ok()?;
+    Some(below_base(location).to_owned())
+}
+
+/// What a path names, as the audit log names it; `me` is whoever asks.
+fn named(path: &str, caller: &Caller) -> String {
+    let path = below_base(path);
+    match (path.strip_suffix("/me"), caller.user()) {
+        (Some(collection), Some(id)) => format!("{collection}/{id}"),
+        _ => path.to_owned(),
+    }
+}
+
+fn below_base(path: &str) -> &str {
+    path.strip_prefix("/api_v1/").unwrap_or(path)
 }
 
 /// The id that the outermost layer gave the request.

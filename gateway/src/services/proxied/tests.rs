@@ -27,6 +27,7 @@ use super::{Binding, Proxied};
 use crate::{
     identity::{
         access_token,
+        audit::Audit,
         authenticate::Authenticator,
         keys::{self, Keys, Purpose},
         master_key::MasterKey,
@@ -125,6 +126,7 @@ async fn binding(service_url: &str, operations: Arc<Vec<Operation>>, database: &
             issuer: "http://g".to_owned(),
             audience: "platform".to_owned(),
         }),
+        audit: Arc::new(Audit::new(database.open().await)),
         limit: BodyLimit::default(),
         trusted_proxies: TrustedProxies::default(),
     }

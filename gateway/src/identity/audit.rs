@@ -1,0 +1,103 @@
+//! The audit log: who did what, on whom, from where, and how it ended.
+//!
+//! A row is written before its answer goes out, and in the database that the act itself needed: what is not audited is not
+//! answered as done. A log-in that is refused before its password is looked at is counted by the throttle and not written here,
+//! so that nobody can fill the log.
+
+use std::{net::IpAddr, time::Duration};
+
+use contract::{Problem, Subject};
+use kit::{
+    database::{Database, DatabaseError},
+    request_id::RequestId,
+};
+
+use crate::store::audit::{self, Chain, Entry, Filter};
+
+/// Where an act came from.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    pub(crate) address: IpAddr,
+    pub(crate) request_id: RequestId,
+}
+
+/// How an act ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Done,
+    Refused,
+}
+
+/// Something that is audited.
+#[derive(Debug, Clone)]
+pub(crate) struct Act {
+    /// As in the `sub` of a token; `anonymous` where nobody is signed in.
+    pub(crate) actor: Subject,
+    /// The operation's id.
+    pub(crate) action: &'static str,
+    /// Such as `users/7` or `sessions/…`.
+    pub(crate) target: Option<String>,
+    pub(crate) outcome: Outcome,
+    /// Never holds a secret: what a client sent is not repeated here.
+    pub(crate) detail: Option<String>,
+}
+
+/// Writes and reads the log.
+pub(crate) struct Audit {
+    database: Database,
+}
+
+/// The log can't be written or read.
+#[derive(Debug, thiserror::Error)]
+#[error("the audit log: {0}")]
+pub(crate) struct AuditFault(#[from] DatabaseError);
+
+impl From<AuditFault> for Problem {
+    fn from(AuditFault(error): AuditFault) -> Self {
+        if error.is_unavailable() {
+            Self::unavailable("Service unavailable", Duration::from_secs(1)).because(error)
+        } else {
+            Self::internal(error)
+        }
+    }
+}
+
+impl Audit {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// Writes what happened.
+    pub(crate) async fn record(&self, act: Act, source: &Source) -> Result<(), AuditFault> {
+        let entry = Entry {
+            at: kit::clock::now().microseconds(),
+            actor: act.actor.to_string(),
+            action: act.action.to_owned(),
+            target: act.target,
+            address: Some(source.address.to_string()),
+            request_id: Some(source.request_id.as_str().to_owned()),
+            outcome: match act.outcome {
+                Outcome::Done => "done",
+                Outcome::Refused => "refused",
+            }
+            .to_owned(),
+            detail: act.detail,
+        };
+        Ok(audit::append(&self.database, entry).await?)
+    }
+
+    /// Rows that the filter lets through, newest first, below the id `before`.
+    pub(crate) async fn page(
+        &self,
+        filter: &Filter,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<(i64, Entry)>, AuditFault> {
+        Ok(audit::page(&self.database, filter, before, limit).await?)
+    }
+
+    /// Recomputes the chain of hashes.
+    pub(crate) async fn verify(&self) -> Result<Chain, AuditFault> {
+        Ok(audit::verify(&self.database).await?)
+    }
+}
