@@ -16,7 +16,8 @@ use clap::{ArgAction, Args, Command, CommandFactory, Parser, Subcommand};
 use crate::output::Format;
 
 pub(crate) use administration::{
-    ChangedFields, Clearable, PasswordArguments, TokenArguments, TokenCommand, UserCommand, UserFields,
+    AuditCommand, AuditFilter, ChangedFields, Clearable, PasswordArguments, TokenArguments, TokenCommand,
+    UserCommand, UserFields,
 };
 pub(crate) use operation::{ConfigCommand, MigrateCommand, MigrateTarget, ServeArguments, Service};
 
@@ -96,6 +97,13 @@ pub(crate) enum Verb {
         /// What to do.
         #[command(subcommand)]
         verb: TokenCommand,
+    },
+    /// Read the audit log, and check that nobody has changed it
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Audit {
+        /// What to do.
+        #[command(subcommand)]
+        verb: AuditCommand,
     },
     /// Show, check and write the configuration
     #[command(subcommand_required = true, arg_required_else_help = true)]

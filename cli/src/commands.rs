@@ -1,5 +1,6 @@
 //! One function a command. Here the parsed arguments are handed to them, as plain values.
 
+mod audit;
 mod completions;
 mod config;
 mod migrate;
@@ -20,6 +21,7 @@ pub(crate) fn run(arguments: Arguments, context: &mut Context) -> Outcome {
         Verb::Serve(serve) => serve::run(context, &global, &serve),
         Verb::Migrate { verb } => small(migrate::run(context, &global, verb)),
         Verb::User { verb } => small(user::run(context, &global, verb)),
+        Verb::Audit { verb } => small(audit::run(context, &global, verb)),
         Verb::Token { verb } => small(token::run(context, &global, verb)),
         Verb::Config { verb } => config::run(context, &global, verb),
         Verb::Routes => routes::run(context),

@@ -1,4 +1,4 @@
-//! Arguments of the commands that talk to a running platform: user, token.
+//! Arguments of the commands that talk to a running platform: user, token, audit.
 
 use std::path::PathBuf;
 
@@ -208,4 +208,43 @@ pub(crate) struct TokenArguments {
     /// Read the token from a file; - for standard input
     #[arg(long, env = "PLATFORM_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+}
+
+/// `platform audit …`
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// List what happened, newest first
+    List {
+        /// Which entries.
+        #[command(flatten)]
+        filter: AuditFilter,
+        /// At most this many [default: all]
+        #[arg(long, env = "PLATFORM_LIMIT", value_name = "NUMBER")]
+        limit: Option<u64>,
+    },
+    /// Write the whole log as JSON lines, newest first
+    Export {
+        /// Which entries.
+        #[command(flatten)]
+        filter: AuditFilter,
+    },
+    /// Recompute the chain of hashes: was any entry changed, put in or taken out?
+    Verify,
+}
+
+/// Which entries of the audit log.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AuditFilter {
+    /// Only what this actor did: a user's id, operator, service:NAME or anonymous
+    #[arg(long, env = "PLATFORM_AUDIT_ACTOR", value_name = "ACTOR")]
+    pub(crate) actor: Option<String>,
+    /// Only this action, an operation's id, such as patch_user
+    #[arg(long, env = "PLATFORM_AUDIT_ACTION", value_name = "ACTION")]
+    pub(crate) action: Option<String>,
+    /// Only what was done to this, such as users/7
+    #[arg(long, env = "PLATFORM_AUDIT_TARGET", value_name = "TARGET")]
+    pub(crate) target: Option<String>,
+    /// Only what happened since this moment, such as 2026-11-25T08:30:00Z
+    #[arg(long, env = "PLATFORM_AUDIT_SINCE", value_name = "TIME")]
+    pub(crate) since: Option<String>,
 }

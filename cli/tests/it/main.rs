@@ -1,6 +1,7 @@
 //! The real `platform` binary, end to end: from an empty folder to users, tokens, faults and a clean stop.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on must fail")]
 
+mod audit;
 mod configuration;
 mod journey;
 mod manners;
