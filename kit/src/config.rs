@@ -11,6 +11,7 @@ mod listing;
 mod load;
 mod schema;
 mod secret_file;
+mod setting;
 mod settings;
 pub mod table;
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! PostgreSQL both are the same pool. Every write goes through [`Database::begin_write`].
 
 mod error;
+mod listen;
 mod schema;
 mod url;
 
@@ -17,6 +18,7 @@ use sea_orm::{
 
 pub use self::{
     error::{DatabaseError, is_duplicate},
+    listen::notify,
     schema::Schema,
     url::{DatabaseUrl, DatabaseUrlError},
 };
@@ -40,6 +42,7 @@ const TEST_AFTER_IDLE: Duration = Duration::from_secs(1);
 pub struct Database {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    url: DatabaseUrl,
 }
 
 impl Database {
@@ -59,11 +62,11 @@ impl Database {
                 // The writer first: it makes the file and turns on WAL, which the readers then find.
                 let writer = open(sqlite(url, 1, false)).await?;
                 let reader = open(sqlite(url, max_connections.max(1), true)).await?;
-                Ok(Self { reader, writer })
+                Ok(Self { reader, writer, url: url.clone() })
             }
             DatabaseUrl::Postgres(_) => {
                 let pool = open(postgres(url, max_connections.max(2), application)).await?;
-                Ok(Self { reader: pool.clone(), writer: pool })
+                Ok(Self { reader: pool.clone(), writer: pool, url: url.clone() })
             }
         }
     }
@@ -83,7 +86,7 @@ impl Database {
         };
         options.statement_timeout(Duration::ZERO);
         let only = open(options).await?;
-        Ok(Self { reader: only.clone(), writer: only })
+        Ok(Self { reader: only.clone(), writer: only, url: url.clone() })
     }
 
     /// Which of the two it is.
