@@ -119,6 +119,7 @@ pub(crate) fn gateway(
         login_attempts: gateway.login_attempts,
         body_time: gateway.body_timeout,
         login_window: gateway.login_window,
+        revocation_grace: gateway.revocation_grace,
         limits: limits(settings),
         body_bytes: gateway.request_body_limit,
         users_url,

@@ -33,6 +33,8 @@ pub struct Config {
     pub login_attempts: u32,
     /// Without an attempt for so long, failures are forgotten; no wait is longer. 15 minutes by default.
     pub login_window: Duration,
+    /// How long tokens are taken while the gateway's database can't be asked what was revoked; 30 seconds by default.
+    pub revocation_grace: Duration,
     /// What the listener takes.
     pub limits: Limits,
     /// Bytes of a request body at most.

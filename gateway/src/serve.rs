@@ -28,11 +28,15 @@ use crate::{
         revocation::Revoked,
         sessions::{Lifetimes, Sessions},
         throttle::Throttle,
+        watch::{self, Watch},
     },
     parts::Parts,
     store,
     upstream::{Upstream, UsersClient},
 };
+
+/// Connections of the watch over revocations.
+const WATCH_CONNECTIONS: u32 = 1;
 
 /// The gateway can't start.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +77,7 @@ pub struct Service {
     server: Server,
     ops: Server,
     parts: Parts,
+    watch: Watch,
     operations: Vec<Operation>,
     document: Option<String>,
     limit: BodyLimit,
@@ -127,7 +132,9 @@ pub async fn bind_on(listeners: Listeners, config: Config) -> Result<Service, St
     let operations: Vec<Operation> = operations()?.into_iter().map(|(_, operation)| operation).collect();
     let limit = BodyLimit { bytes: config.body_bytes, time: config.body_time };
     let parts = parts(&config, database, server.address()).await?;
-    Ok(Service { server, ops, parts, operations, document, limit })
+    let own = Database::connect(&config.database_url, WATCH_CONNECTIONS, "platform-gateway-watch").await?;
+    let watch = watch::begin(Arc::clone(&parts.revoked), own).await?;
+    Ok(Service { server, ops, parts, watch, operations, document, limit })
 }
 
 async fn listen(setting: &'static str, address: SocketAddr, limits: Limits) -> Result<Server, StartError> {
@@ -139,8 +146,7 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         Arc::new(ArcSwap::from_pointee(open_keys(&database, Purpose::Access, &config.master_key).await?));
     let internal_keys =
         Arc::new(ArcSwap::from_pointee(open_keys(&database, Purpose::Internal, &config.master_key).await?));
-    let revoked = Arc::new(Revoked::default());
-    revoked.catch_up(&database).await?;
+    let revoked = Arc::new(Revoked::new(config.revocation_grace));
     let issuer = config.issuer(address).unwrap_or_default();
     let expected =
         Expected { kind: access_token::KIND, issuer: issuer.clone(), audience: config.audience.clone() };
@@ -179,7 +185,7 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
             database.clone(),
             attempts::Limits::new(config.login_attempts, config.login_window),
         ),
-        audit: Arc::new(Audit::new(database.clone())),
+        audit: Arc::new(Audit::new(database.clone(), Arc::clone(&revoked))),
         revoked,
         database,
     })
@@ -212,14 +218,10 @@ impl Service {
 
     /// Serves until `shutdown`, then drains: not ready at once, requests in flight finished, the database closed.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self { server, ops, parts, operations, document, limit } = self;
+        let Self { server, ops, parts, watch, operations, document, limit } = self;
         let public = composition::public(&parts, operations, limit, document);
         let ready = Ready::new(checks(&parts.database), shutdown.clone());
-        let (revoked, followed) = (Arc::clone(&parts.revoked), parts.database.clone());
-        let following = {
-            let shutdown = shutdown.clone();
-            tokio::spawn(async move { revoked.follow(&followed, shutdown).await })
-        };
+        let following = tokio::spawn(watch.run(shutdown.clone()));
         tokio::join!(server.run(public, shutdown.clone()), ops.run(operations_listener(ready), shutdown));
         if following.await.is_err() {
             tracing::error!("the watch over revocations ended early");

@@ -119,6 +119,7 @@ impl AuthApi {
         body: Json<AccessRequest>,
     ) -> Result<TokenResponse, Problem> {
         let AccessRequest { email, password } = body.0;
+        self.audit.require_writable()?;
         let client = client_address(request, &self.trusted_proxies);
         let attempt = self.throttle.begin(&email, client).await?;
         let source = Source { address: client, request_id: request_id(request)? };

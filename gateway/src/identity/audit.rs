@@ -4,7 +4,7 @@
 //! answered as done. A log-in that is refused before its password is looked at is counted by the throttle and not written here,
 //! so that nobody can fill the log.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use contract::{Problem, Subject};
 use kit::{
@@ -12,6 +12,7 @@ use kit::{
     request_id::RequestId,
 };
 
+use super::revocation::Revoked;
 use crate::store::audit::{self, Chain, Entry, Filter};
 
 /// Where an act came from.
@@ -45,6 +46,7 @@ pub(crate) struct Act {
 /// Writes and reads the log.
 pub(crate) struct Audit {
     database: Database,
+    revoked: Arc<Revoked>,
 }
 
 /// The log can't be written or read.
@@ -63,8 +65,20 @@ impl From<AuditFault> for Problem {
 }
 
 impl Audit {
-    pub(crate) fn new(database: Database) -> Self {
-        Self { database }
+    pub(crate) fn new(database: Database, revoked: Arc<Revoked>) -> Self {
+        Self { database, revoked }
+    }
+
+    /// Refuses an act that could not be recorded now, before any of it is done.
+    ///
+    /// # Errors
+    /// 503 while the database is gone.
+    pub(crate) fn require_writable(&self) -> Result<(), Problem> {
+        if self.revoked.freshness.is_lost() {
+            return Err(Problem::unavailable("Service unavailable", Duration::from_secs(1))
+                .because("the gateway's database is gone; a change could not be recorded"));
+        }
+        Ok(())
     }
 
     /// Writes what happened.

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -30,6 +31,9 @@ const INTERNAL_LIFE: i64 = 60;
 
 /// An internal token is used until this many seconds before its end.
 const INTERNAL_MARGIN: i64 = 15;
+
+/// When to try again while it is not known what was revoked.
+const STALE_RETRY: Duration = Duration::from_secs(2);
 
 /// A caller whose token was verified.
 pub(crate) struct Verified {
@@ -138,6 +142,10 @@ impl Authenticator {
         let leeway = i64::try_from(LEEWAY).unwrap_or_default();
         if kit::clock::now().seconds() > claims.exp.saturating_add(leeway) {
             return Err(Problem::invalid_token("The token has expired"));
+        }
+        if self.revoked.freshness.is_stale() {
+            return Err(Problem::unavailable("Service unavailable", STALE_RETRY)
+                .because("the gateway's database has been gone for longer than gateway.revocation_grace"));
         }
         if self.revoked.refuses(claims, verified.caller.user()) {
             return Err(Problem::invalid_token("The token has been revoked"));

@@ -1,4 +1,4 @@
-//! What has been revoked, in memory: asked for every request, filled by this replica at once and from the database by a poll.
+//! What has been revoked, in memory: asked for every request, filled by this replica at once and by `watch` from the database.
 
 use std::{
     collections::HashMap,
@@ -11,36 +11,20 @@ use std::{
 
 use contract::{SessionId, Timestamp, UserId};
 use kit::database::{Database, DatabaseError};
-use tokio_util::sync::CancellationToken;
 
-use super::access_token::AccessClaims;
-use crate::store::{
-    login_attempts,
-    revocations::{self, Revocation},
-    sessions,
-};
-
-/// How often the database is asked for what other replicas revoked.
-const POLL: Duration = Duration::from_millis(400);
+use super::{access_token::AccessClaims, freshness::Freshness};
+use crate::store::revocations::{self, Revocation};
 
 /// Rows asked for again at each poll: on PostgreSQL a lower id may be committed after a higher one.
 const OVERLAP: i64 = 256;
 
-/// How often what has expired is deleted.
-const PURGE: Duration = Duration::from_mins(10);
-
-/// How long a count of failed log-ins stays after the last of them.
-const ATTEMPTS_KEPT: Duration = Duration::from_hours(24);
-
-/// How long an ended session stays in the table.
-const KEPT: Duration = Duration::from_hours(30 * 24);
-
 /// Sessions and users whose tokens are refused.
-#[derive(Default)]
 pub(crate) struct Revoked {
     entries: RwLock<Entries>,
     any: AtomicBool,
     last: AtomicI64,
+    /// How old all this is.
+    pub(crate) freshness: Freshness,
 }
 
 #[derive(Default)]
@@ -52,6 +36,16 @@ struct Entries {
 }
 
 impl Revoked {
+    /// Nothing yet; good for `grace` without news from the database.
+    pub(crate) fn new(grace: Duration) -> Self {
+        Self {
+            entries: RwLock::default(),
+            any: AtomicBool::new(false),
+            last: AtomicI64::new(0),
+            freshness: Freshness::new(grace),
+        }
+    }
+
     /// Whether a token with these claims is refused.
     pub(crate) fn refuses(&self, claims: &AccessClaims, user: Option<UserId>) -> bool {
         if !self.any.load(Ordering::Acquire) {
@@ -90,7 +84,8 @@ impl Revoked {
         self.any.store(true, Ordering::Release);
     }
 
-    fn forget_expired(&self, now: Timestamp) {
+    /// Drops what has expired by itself.
+    pub(crate) fn forget_expired(&self, now: Timestamp) {
         let now = now.microseconds();
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         entries.sessions.retain(|_, expires| *expires > now);
@@ -106,39 +101,4 @@ impl Revoked {
         self.add(&rows);
         Ok(())
     }
-
-    /// Catches up and purges until told to stop.
-    pub(crate) async fn follow(&self, database: &Database, shutdown: CancellationToken) {
-        let mut poll = tokio::time::interval(POLL);
-        poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut purge = tokio::time::interval(PURGE);
-        loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                _ = poll.tick() => {
-                    if let Err(error) = self.catch_up(database).await {
-                        tracing::warn!(%error, "revocations could not be read");
-                    }
-                }
-                _ = purge.tick() => {
-                    self.forget_expired(kit::clock::now());
-                    if let Err(error) = purge_tables(database).await {
-                        tracing::warn!(%error, "what has expired could not be deleted");
-                    }
-                }
-            }
-        }
-    }
-}
-
-async fn purge_tables(database: &Database) -> Result<(), DatabaseError> {
-    let now = kit::clock::now();
-    let revocations = revocations::purge(database, now).await?;
-    let past = Timestamp::new(now.date_time() - KEPT);
-    let sessions = sessions::purge(database, past).await?;
-    let attempts = login_attempts::purge(database, Timestamp::new(now.date_time() - ATTEMPTS_KEPT)).await?;
-    if revocations + sessions + attempts > 0 {
-        tracing::debug!(revocations, sessions, attempts, "what has expired was deleted");
-    }
-    Ok(())
 }

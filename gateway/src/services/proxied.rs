@@ -126,6 +126,9 @@ impl Forward {
         } else {
             bytes::Bytes::new()
         };
+        if self.operation.method != Method::GET {
+            binding.audit.require_writable()?;
+        }
         let named = named(request.uri().path(), &caller.caller);
         let target = target(&request)?;
         let request_id = request_id(&request)?;

@@ -1,8 +1,11 @@
 //! The table `revocations`: what every replica must refuse before it expires by itself.
 
 use contract::Timestamp;
-use kit::database::{Database, DatabaseError};
-use sea_orm::{ActiveValue::Set, ConnectionTrait, QueryOrder, entity::prelude::*};
+use kit::database::{Database, DatabaseError, notify};
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, QueryOrder, entity::prelude::*};
+
+/// Where listeners hear of new rows.
+pub(crate) const CHANNEL: &str = "platform_revocations";
 
 /// What a row refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,9 +43,9 @@ mod row {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Adds a row within a transaction.
-pub(crate) async fn add<C: ConnectionTrait>(
-    connection: &C,
+/// Adds a row within a transaction; every replica hears of it once that is committed.
+pub(crate) async fn add(
+    transaction: &DatabaseTransaction,
     kind: &str,
     subject: String,
     not_before: Timestamp,
@@ -55,8 +58,9 @@ pub(crate) async fn add<C: ConnectionTrait>(
         expires_at: Set(expires_at.microseconds()),
         ..Default::default()
     }
-    .insert(connection)
+    .insert(transaction)
     .await?;
+    notify(transaction, CHANNEL).await?;
     Ok(of(row))
 }
 

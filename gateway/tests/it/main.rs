@@ -5,6 +5,7 @@ mod audit;
 mod documents;
 mod edge;
 mod forwarding;
+mod replicas;
 mod sessions;
 mod support;
 mod throttling;

@@ -1,5 +1,6 @@
 //! A gateway on free ports with a database of its own, until it is dropped.
 
+mod proxy;
 mod raw;
 mod service;
 mod socket;
@@ -13,6 +14,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
+    proxy::Wire,
     raw::{Raw, Script, answer},
     service::{PASSWORD, UsersDouble},
     socket::exchange,
@@ -43,6 +45,7 @@ pub(crate) async fn config(database: &TestDatabase, users_url: &str) -> Config {
         refresh_absolute: Duration::from_hours(48),
         login_attempts: 5,
         login_window: Duration::from_mins(15),
+        revocation_grace: Duration::from_secs(30),
         limits: Limits { head_time: Duration::from_millis(400), ..Limits::default() },
         body_bytes: 1024 * 1024,
         body_time: Duration::from_millis(700),

@@ -75,6 +75,8 @@ pub struct GatewaySettings {
     pub login_attempts: u32,
     #[serde(deserialize_with = "milliseconds")]
     pub login_window: Duration,
+    #[serde(deserialize_with = "milliseconds")]
+    pub revocation_grace: Duration,
     pub request_body_limit: usize,
     #[serde(deserialize_with = "milliseconds")]
     pub body_timeout: Duration,

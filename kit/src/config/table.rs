@@ -118,6 +118,13 @@ pub const SETTINGS: &[Setting] = &[
         "The first wait is a sixtieth of it, and doubles with each further failure.",
     ),
     plain(
+        "gateway.revocation_grace",
+        duration(SECOND, 60 * MINUTE),
+        "30s",
+        "How long access tokens are taken while the gateway's database can't be asked what was revoked; 503 after it.",
+        "Longer rides out longer outages of the database; shorter bounds what a replica cut off from it still lets through.",
+    ),
+    plain(
         "gateway.request_body_limit",
         Kind::Bytes { minimum: 1024, maximum: 1 << 30 },
         "1MiB",

@@ -103,7 +103,7 @@ async fn binding(service_url: &str, operations: Arc<Vec<Operation>>, database: &
         Arc::new(ArcSwap::from_pointee(Keys::open(purpose, &stored, &master).unwrap()))
     };
     let (access, internal) = (keys(Purpose::Access), keys(Purpose::Internal));
-    let revoked = Arc::new(Revoked::default());
+    let revoked = Arc::new(Revoked::new(Duration::from_mins(1)));
     let expected =
         Expected { kind: access_token::KIND, issuer: "http://g".to_owned(), audience: "platform".to_owned() };
     let time = Duration::from_secs(5);
@@ -121,12 +121,12 @@ async fn binding(service_url: &str, operations: Arc<Vec<Operation>>, database: &
             database: database.open().await,
             keys: access,
             refresh_key: master.refresh_key().unwrap(),
-            revoked,
+            revoked: Arc::clone(&revoked),
             lifetimes: Lifetimes { access: time, sliding: time, absolute: time },
             issuer: "http://g".to_owned(),
             audience: "platform".to_owned(),
         }),
-        audit: Arc::new(Audit::new(database.open().await)),
+        audit: Arc::new(Audit::new(database.open().await, revoked)),
         limit: BodyLimit::default(),
         trusted_proxies: TrustedProxies::default(),
     }

@@ -80,6 +80,11 @@ impl UsersDouble {
         self.checks.load(Ordering::Relaxed)
     }
 
+    /// A user's given name.
+    pub(crate) fn name(&self, id: i64) -> Option<String> {
+        self.users.lock().unwrap()[&id].0.first_name.0.clone()
+    }
+
     /// Deletes a user behind the gateway's back.
     pub(crate) fn remove(&self, id: i64) {
         self.users.lock().unwrap().remove(&id);
