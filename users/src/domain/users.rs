@@ -132,11 +132,9 @@ impl<S: UserStore> Users<S> {
             check_standing(actor, user, standing)?;
             precondition.check(user)?;
             refuse_fields(actor, &changes, Some(user))?;
-            // The password that was checked must still be the one that is changed.
-            if hashed
-                .as_ref()
-                .is_some_and(|(_, checked)| checked.as_ref().is_some_and(|old| *old != user.password_hash))
-            {
+            // The password that was checked must still be the one that is changed. Its hash may be another by now: a sign-in
+            // hashes an imported one anew, and leaves the epoch.
+            if hashed.as_ref().is_some_and(|(_, checked)| checked.is_some_and(|epoch| epoch != user.epoch)) {
                 return Err(UsersError::Stale);
             }
             let new = hashed.as_ref().map(|(new, _)| new.clone());
@@ -156,8 +154,8 @@ impl<S: UserStore> Users<S> {
         })
     }
 
-    /// The hash of the new password, and the old hash where the current password had to be checked against it. Before any
-    /// transaction: a hash takes longer than a write lock should be held.
+    /// The hash of the new password, and the user's epoch where the current password had to be checked. Before any transaction:
+    /// a hash takes longer than a write lock should be held.
     async fn new_hash(
         &self,
         actor: Actor,
@@ -165,7 +163,7 @@ impl<S: UserStore> Users<S> {
         changes: &Changes,
         precondition: &Precondition,
         password: &Secret,
-    ) -> Result<(PasswordHash, Option<PasswordHash>), UsersError> {
+    ) -> Result<(PasswordHash, Option<i64>), UsersError> {
         let own = actor.user() == Some(id);
         let missing = if own { UsersError::CallerGone } else { UsersError::NotFound };
         let user = self.store.find(id).await?.ok_or(missing)?;
@@ -177,7 +175,7 @@ impl<S: UserStore> Users<S> {
             }
             Some(current) if own => match self.passwords.verify(current, Some(&user.password_hash)).await? {
                 Verdict::Wrong => return Err(UsersError::CurrentPassword("current_password is not right")),
-                Verdict::Right | Verdict::RightAndRehashed(_) => Some(user.password_hash.clone()),
+                Verdict::Right | Verdict::RightAndRehashed(_) => Some(user.epoch),
             },
             _ => None,
         };

@@ -3,10 +3,12 @@
 
 mod create;
 mod delete;
+mod imported;
 mod internal;
 mod list;
 mod listener;
 mod read;
+mod same_work;
 mod service;
 mod store;
 mod update;
