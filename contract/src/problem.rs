@@ -28,6 +28,8 @@ pub enum ProblemKind {
     Forbidden,
     /// 403: the token lacks a role or scope.
     InsufficientScope,
+    /// 403: the password is right, and must be changed before it gets tokens.
+    PasswordChangeRequired,
     /// 404.
     NotFound,
     /// 405, with `Allow`.
@@ -73,7 +75,7 @@ impl ProblemKind {
         match self {
             Self::MalformedRequest | Self::Refused => StatusCode::BAD_REQUEST,
             Self::MissingCredentials | Self::InvalidToken => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::InsufficientScope => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::InsufficientScope | Self::PasswordChangeRequired => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -105,6 +107,7 @@ impl ProblemKind {
             Self::InvalidToken => "invalid-token",
             Self::Forbidden => "forbidden",
             Self::InsufficientScope => "insufficient-scope",
+            Self::PasswordChangeRequired => "password-change-required",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::RequestTimeout => "request-timeout",
@@ -136,6 +139,7 @@ impl ProblemKind {
             Self::InvalidToken => "Invalid token",
             Self::Forbidden => "Not allowed",
             Self::InsufficientScope => "Insufficient scope",
+            Self::PasswordChangeRequired => "The password must be changed",
             Self::NotFound => "Not Found",
             Self::MethodNotAllowed => "Method Not Allowed",
             Self::RequestTimeout => "Request time-out",

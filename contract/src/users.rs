@@ -7,7 +7,7 @@ pub mod routes;
 pub mod types;
 
 pub use described::{Described, document, internal_document};
-pub use internal::{Credentials, Identity, InternalApi, InternalPort};
+pub use internal::{Credentials, Identity, InternalApi, InternalPort, NewCredentials};
 pub use port::{Page, Tagged, UsersPort};
 pub use routes::{ListUsers, UsersApi, policies};
 pub use types::{Clearable, NewUser, User, UserPatch, UserUpdate};

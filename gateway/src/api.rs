@@ -4,4 +4,5 @@ pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod docs;
 pub(crate) mod keys;
+pub(crate) mod password;
 pub(crate) mod sessions;

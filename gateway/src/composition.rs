@@ -24,7 +24,10 @@ use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, http::Method};
 use poem_openapi::OpenApiService;
 
 use crate::{
-    api::{audit::AuditApi, auth::AuthApi, docs, keys::JwkSetEndpoint, sessions::SessionsApi},
+    api::{
+        audit::AuditApi, auth::AuthApi, docs, keys::JwkSetEndpoint, password::PasswordApi,
+        sessions::SessionsApi,
+    },
     parts::Parts,
     services::proxied::{Binding, Proxied},
 };
@@ -74,6 +77,13 @@ pub(crate) fn public(
         throttle: Arc::clone(&parts.throttle),
         audit: Arc::clone(&parts.audit),
     };
+    let password = PasswordApi {
+        users: Arc::clone(&parts.users),
+        sessions: Arc::clone(&parts.sessions),
+        trusted_proxies: parts.trusted_proxies.clone(),
+        throttle: Arc::clone(&parts.throttle),
+        audit: Arc::clone(&parts.audit),
+    };
     let sessions = SessionsApi {
         sessions: Arc::clone(&parts.sessions),
         authenticator: Arc::clone(&parts.authenticator),
@@ -83,7 +93,7 @@ pub(crate) fn public(
     let audit = AuditApi { audit: Arc::clone(&parts.audit), authenticator: Arc::clone(&parts.authenticator) };
     let api = OpenApiService::new(
         (
-            Checked::new((auth, sessions, audit), operations, limit),
+            Checked::new((auth, password, sessions, audit), operations, limit),
             Proxied::<UsersApi<Described>>::new(binding),
         ),
         "Platform",

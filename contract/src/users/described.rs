@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    Credentials, Identity, InternalApi, InternalPort, ListUsers, NewUser, Page, Tagged, UserPatch,
-    UserUpdate, UsersApi, UsersPort, internal, policies,
+    Credentials, Identity, InternalApi, InternalPort, ListUsers, NewCredentials, NewUser, Page, Tagged,
+    UserPatch, UserUpdate, UsersApi, UsersPort, internal, policies,
     port::{Conditions, Fetched},
 };
 use crate::{
@@ -55,6 +55,10 @@ impl UsersPort for Described {
 
 impl InternalPort for Described {
     async fn verify_credentials(&self, _: &Caller, _: Credentials) -> Result<Identity, Problem> {
+        match *self {}
+    }
+
+    async fn change_credentials(&self, _: &Caller, _: NewCredentials) -> Result<Identity, Problem> {
         match *self {}
     }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::User;
 use crate::{
     Caller, Problem, Secret, UserId, caller::CallerOf, document::Policy, operation::Access, payload::Json,
+    secret::NewPassword,
 };
 
 /// An address and a password, as typed.
@@ -20,10 +21,22 @@ pub struct Credentials {
     pub password: Secret,
 }
 
+/// An address, its password and the one to put in its place, as typed.
+#[derive(Debug, Clone, Serialize, Deserialize, Object)]
+pub struct NewCredentials {
+    /// As typed: what is no address belongs to nobody.
+    #[oai(validator(max_length = 1024))]
+    pub email: String,
+    /// The password until now.
+    pub password: Secret,
+    /// The password from now on.
+    pub new_password: NewPassword,
+}
+
 /// A user and the state of its credentials.
 #[derive(Debug, Clone, Serialize, Deserialize, Object)]
 pub struct Identity {
-    /// The user.
+    /// The user. One who must change the password (`must_change_password`) gets no tokens.
     pub user: User,
     /// Grows with every change that ends sessions (password, disabling, enabling); a session remembers it.
     pub epoch: i64,
@@ -34,6 +47,7 @@ pub struct Identity {
 pub fn policies() -> Vec<Policy> {
     vec![
         Policy::new("verify_credentials", Access::SignedIn, &[403]),
+        Policy::new("change_credentials", Access::SignedIn, &[403]),
         Policy::new("identify_user", Access::SignedIn, &[403, 404]),
     ]
 }
@@ -45,6 +59,14 @@ pub trait InternalPort: Send + Sync + 'static {
         &self,
         caller: &Caller,
         credentials: Credentials,
+    ) -> impl Future<Output = Result<Identity, Problem>> + Send;
+
+    /// Checks a password and puts a new one in its place: the identity, or 400 as for a check, or 422 for a new password that is
+    /// not taken. Every session of the user is void then.
+    fn change_credentials(
+        &self,
+        caller: &Caller,
+        credentials: NewCredentials,
     ) -> impl Future<Output = Result<Identity, Problem>> + Send;
 
     /// How a user stands now; 404 for one that is gone.
@@ -77,6 +99,16 @@ impl<P: InternalPort> InternalApi<P> {
         body: Json<Credentials>,
     ) -> Result<Json<Identity>, Problem> {
         self.port.verify_credentials(&caller.0, body.0).await.map(Json)
+    }
+
+    /// Change a password that is known
+    #[oai(path = "/internal/credentials/change", method = "post", operation_id = "change_credentials")]
+    async fn change_credentials(
+        &self,
+        caller: CallerOf,
+        body: Json<NewCredentials>,
+    ) -> Result<Json<Identity>, Problem> {
+        self.port.change_credentials(&caller.0, body.0).await.map(Json)
     }
 
     /// How a user stands now

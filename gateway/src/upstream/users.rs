@@ -6,7 +6,7 @@ use bytes::Bytes;
 use contract::{
     Problem, ProblemKind, UserId,
     problem::{PROBLEM_JSON, ProblemBody},
-    users::{Credentials, Identity, SERVICE},
+    users::{Credentials, Identity, NewCredentials, SERVICE},
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, uri::PathAndQuery};
 use kit::request_id::{self, RequestId};
@@ -36,6 +36,20 @@ impl UsersClient {
     ) -> Result<Identity, Problem> {
         let body = serde_json::to_vec(credentials).map_err(Problem::internal)?;
         let path = PathAndQuery::from_static("/internal/credentials/verify");
+        self.call(&Method::POST, path, body.into(), request_id).await
+    }
+
+    /// Checks a password and puts a new one in its place. The user's sessions are void then, and have yet to be ended.
+    ///
+    /// # Errors
+    /// As [`UsersClient::verify`]; 422 for a new password that is not taken.
+    pub(crate) async fn change(
+        &self,
+        credentials: &NewCredentials,
+        request_id: &RequestId,
+    ) -> Result<Identity, Problem> {
+        let body = serde_json::to_vec(credentials).map_err(Problem::internal)?;
+        let path = PathAndQuery::from_static("/internal/credentials/change");
         self.call(&Method::POST, path, body.into(), request_id).await
     }
 

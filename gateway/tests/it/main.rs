@@ -5,6 +5,7 @@ mod audit;
 mod documents;
 mod edge;
 mod forwarding;
+mod password;
 mod replicas;
 mod sessions;
 mod support;

@@ -73,6 +73,17 @@ pub enum UsersError {
 }
 
 impl UsersError {
+    /// The same, where the value stands in a field of another name.
+    #[must_use]
+    pub fn of_field(self, field: &'static str) -> Self {
+        match self {
+            Self::Invalid(faults) => {
+                Self::Invalid(faults.into_iter().map(|fault| Fault { field, ..fault }).collect())
+            }
+            other => other,
+        }
+    }
+
     /// One value that does not fit.
     #[must_use]
     pub fn invalid(field: &'static str, detail: impl Into<String>) -> Self {

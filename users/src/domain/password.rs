@@ -141,5 +141,11 @@ fn normalised(password: &str) -> SecretString {
     password.nfc().collect::<String>().into()
 }
 
+/// Whether two texts are one password.
+#[must_use]
+pub fn is_same_password(one: &Secret, other: &Secret) -> bool {
+    normalised(one.expose()).expose_secret() == normalised(other.expose()).expose_secret()
+}
+
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use super::{
     cursor::Cursor,
     error::UsersError,
     listing::Listing,
-    password::{Owner, PasswordHash, Passwords, Verdict},
+    password::{Owner, PasswordHash, Passwords, Verdict, is_same_password},
     store::{Decision, Standing, UserStore},
     user::{User, with_user_role},
 };
@@ -101,6 +101,7 @@ impl<S: UserStore> Users<S> {
             last_name,
             roles: with_user_role(changes.roles.unwrap_or_default()),
             password_hash,
+            must_change_password: changes.must_change_password.unwrap_or(false),
             epoch: 1,
             version: 1,
             created_at: now,
@@ -118,11 +119,14 @@ impl<S: UserStore> Users<S> {
         &self,
         actor: Actor,
         id: UserId,
-        changes: Changes,
+        mut changes: Changes,
         precondition: Precondition,
     ) -> Result<Changed, UsersError> {
         self.rules.may_change(actor, id)?;
         changes.check_names()?;
+        if changes.password.is_some() && changes.must_change_password.is_none() {
+            changes.must_change_password = self.rules.marks_password(actor, id).then_some(true);
+        }
         let hashed = match &changes.password {
             Some(password) => Some(self.new_hash(actor, id, &changes, &precondition, password).await?),
             None => None,
@@ -233,6 +237,42 @@ impl<S: UserStore> Users<S> {
             }
         }
         Ok(user)
+    }
+
+    /// Puts a new password in the place of one that is known, also where the user must do so before anything else.
+    ///
+    /// # Errors
+    /// As [`Users::authenticate`]; [`UsersError::Invalid`] for a new password that is not good enough, or is the old one.
+    pub async fn change_password(
+        &self,
+        email: &str,
+        password: &Secret,
+        new: &Secret,
+    ) -> Result<User, UsersError> {
+        let user = self.authenticate(email, password).await?;
+        if is_same_password(password, new) {
+            return Err(UsersError::invalid("new_password", "must not be the password until now"));
+        }
+        let owner = Owner { email: user.email.clone(), names: user.names() };
+        let hash = self.passwords.hash(new, owner).await.map_err(|error| error.of_field("new_password"))?;
+        let (now, checked) = ((self.now)(), user.epoch);
+        let decide = |user: &User, _: Option<Standing>| {
+            if !user.is_active {
+                return Err(UsersError::Inactive);
+            }
+            // Another change came first: the password that was checked is not the one that would be replaced.
+            if user.epoch != checked {
+                return Err(UsersError::IncorrectCredentials);
+            }
+            let after = Changes::default().apply(user, Some(hash.clone()), now);
+            Ok(after.map_or(Decision::Keep, |after| Decision::Replace(Box::new(after))))
+        };
+        match self.store.change(user.id, None, decide).await {
+            Ok((_, Decision::Replace(after))) => Ok(*after),
+            Ok((before, _)) => Ok(before),
+            Err(UsersError::NotFound) => Err(UsersError::IncorrectCredentials),
+            Err(error) => Err(error),
+        }
     }
 
     /// How a user stands now, for the gateway.

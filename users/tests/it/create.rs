@@ -14,6 +14,7 @@ on_both_databases! {
         let expected = json!({
             "id": 1, "email": "Ann@Example.com", "is_active": true, "first_name": "Ann", "last_name": null,
             "roles": ["user"], "created_at": created.body["created_at"], "updated_at": created.body["created_at"],
+            "must_change_password": false,
         });
         assert_eq!(created.body, expected);
         let found = service.get(&user(1), "/api_v1/users/1").await.ok(200);

@@ -7,6 +7,7 @@ mod imported;
 mod internal;
 mod list;
 mod listener;
+mod must_change;
 mod read;
 mod same_work;
 mod service;
