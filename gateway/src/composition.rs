@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use contract::{
     operation::Operation,
-    users::{Described, UsersApi},
+    users::{Described, RolesApi, UsersApi},
 };
 use kit::{
     body::BodyLimit,
@@ -94,7 +94,8 @@ pub(crate) fn public(
     let api = OpenApiService::new(
         (
             Checked::new((auth, password, sessions, audit), operations, limit),
-            Proxied::<UsersApi<Described>>::new(binding),
+            Proxied::<UsersApi<Described>>::new(Arc::clone(&binding)),
+            Proxied::<RolesApi<Described>>::new(binding),
         ),
         "Platform",
         env!("CARGO_PKG_VERSION"),

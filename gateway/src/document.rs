@@ -27,13 +27,14 @@ fn about() -> About {
 /// # Errors
 /// An operation without a policy.
 pub fn documents() -> Result<Vec<(&'static str, Value)>, DocumentError> {
-    Ok(vec![
+    let mut documents = vec![
         ("gateway", document::of::<auth::AuthApi>(&auth::policies())?),
         ("gateway", document::of::<password::PasswordApi>(&password::policies())?),
         ("gateway", document::of::<audit::AuditApi>(&audit::policies())?),
         ("gateway", document::of::<sessions::SessionsApi>(&sessions::policies())?),
-        (users::SERVICE, users::document()?),
-    ])
+    ];
+    documents.extend(users::documents()?.into_iter().map(|document| (users::SERVICE, document)));
+    Ok(documents)
 }
 
 /// The document that the gateway serves.

@@ -2,6 +2,7 @@
 
 mod conditions;
 mod problem;
+mod roles;
 
 use std::sync::Arc;
 

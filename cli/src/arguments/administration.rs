@@ -110,7 +110,7 @@ pub(crate) enum UserCommand {
 }
 
 /// Refuses what is neither, before anything is asked of anybody.
-fn id_or_address(text: &str) -> Result<String, String> {
+pub(super) fn id_or_address(text: &str) -> Result<String, String> {
     if text.parse::<contract::UserId>().is_ok() || text.parse::<contract::Email>().is_ok() {
         Ok(text.to_owned())
     } else {

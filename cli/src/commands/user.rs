@@ -2,7 +2,7 @@
 
 mod change;
 mod create;
-mod find;
+pub(super) mod find;
 mod list;
 
 use serde_json::Value;
@@ -94,6 +94,6 @@ fn yes_or_no(value: &Value) -> String {
     }
 }
 
-fn show(context: &mut Context, user: &Value) -> Outcome {
+pub(super) fn show(context: &mut Context, user: &Value) -> Outcome {
     one(context, DETAILS, user)
 }

@@ -55,6 +55,7 @@ fn from_an_empty_folder_to_a_managed_user() {
     place.run_with(&issue, PASSWORD).failed(4, "Incorrect email or password");
     place.run_with(&issue, "nine purple whales 43\n").done();
 
+    place.run(&["role", "create", "editor"]).done();
     let updated = place.run(&[
         "user",
         "update",

@@ -7,6 +7,7 @@ mod journey;
 mod manners;
 mod postgres;
 mod process;
+mod roles;
 mod secrets;
 mod starting;
 mod stopping;

@@ -107,7 +107,9 @@ fn migrations_go_up_and_down_and_tell_where_they_stand() {
     place.run(&["migrate", "down", "--service", "users"]).failed(2, "--yes");
     place.run(&["migrate", "down", "--service", "users", "--yes"]).done();
     let status = place.run(&["migrate", "status", "--service", "users", "-o", "json"]).done().json();
-    assert_eq!(status[0]["applied"], false);
+    let applied = status.as_array().unwrap().iter().map(|row| &row["applied"]);
+    let last = applied.clone().count() - 1;
+    assert!(applied.enumerate().all(|(step, applied)| *applied == (step < last)), "one step back: {status}");
     place.run(&["migrate", "up"]).done();
     place.run(&["migrate", "redo", "--yes"]).done();
     place.run(&["migrate", "fresh", "--yes"]).done();

@@ -3,12 +3,13 @@
 use serde_json::Value;
 
 use super::{
-    Credentials, Identity, InternalApi, InternalPort, ListUsers, NewCredentials, NewUser, Page, Tagged,
-    UserPatch, UserUpdate, UsersApi, UsersPort, internal, policies,
+    Credentials, Identity, InternalApi, InternalPort, ListUsers, NewCredentials, NewUser, Page, RolesApi,
+    RolesPort, Tagged, UserPatch, UserUpdate, UsersApi, UsersPort, internal, policies,
     port::{Conditions, Fetched},
+    roles::{self, KnownRole, NewRole},
 };
 use crate::{
-    Caller, Problem, UserId,
+    Caller, Problem, Role, UserId,
     document::{self, DocumentError},
 };
 
@@ -67,7 +68,33 @@ impl InternalPort for Described {
     }
 }
 
-/// The document of the public operations.
+impl RolesPort for Described {
+    async fn list_roles(&self, _: &Caller) -> Result<Vec<KnownRole>, Problem> {
+        match *self {}
+    }
+
+    async fn create_role(&self, _: &Caller, _: NewRole) -> Result<KnownRole, Problem> {
+        match *self {}
+    }
+
+    async fn get_role(&self, _: &Caller, _: Role) -> Result<KnownRole, Problem> {
+        match *self {}
+    }
+
+    async fn delete_role(&self, _: &Caller, _: Role) -> Result<(), Problem> {
+        match *self {}
+    }
+}
+
+/// The documents of all public operations: users, and what belongs to them.
+///
+/// # Errors
+/// An operation without a policy.
+pub fn documents() -> Result<Vec<Value>, DocumentError> {
+    Ok(vec![document()?, document::of::<RolesApi<Described>>(&roles::policies())?])
+}
+
+/// The document of the operations on users.
 ///
 /// # Errors
 /// An operation without a policy.

@@ -49,6 +49,18 @@ pub enum UsersError {
     /// It would leave the installation without an admin who can sign in.
     #[error("This is the last active admin: make another one first")]
     LastAdmin,
+    /// No role has this name.
+    #[error("There is no such role")]
+    NoSuchRole,
+    /// A role has this name already.
+    #[error("The role exists already")]
+    DuplicateRole,
+    /// It belongs to the platform.
+    #[error("This role is built in and stays")]
+    BuiltInRole,
+    /// So many users have the role.
+    #[error("Users have this role ({0}): take it from them first")]
+    RoleInUse(u64),
     /// The version named by the caller is not the current one.
     #[error("The user was changed in the meantime")]
     Stale,

@@ -38,19 +38,21 @@ pub struct Page {
 /// The operations on users.
 #[derive(Debug, Clone)]
 pub struct Users<S> {
-    store: S,
-    passwords: Passwords,
-    rules: Rules,
-    now: fn() -> Timestamp,
+    pub(super) store: S,
+    pub(super) passwords: Passwords,
+    pub(super) rules: Rules,
+    pub(super) now: fn() -> Timestamp,
 }
 
-impl<S: UserStore> Users<S> {
+impl<S> Users<S> {
     /// Over a store, with these rules and this clock.
     #[must_use]
     pub fn new(store: S, passwords: Passwords, rules: Rules, now: fn() -> Timestamp) -> Self {
         Self { store, passwords, rules, now }
     }
+}
 
+impl<S: UserStore> Users<S> {
     /// One page of users.
     ///
     /// # Errors

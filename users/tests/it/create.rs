@@ -62,6 +62,7 @@ on_both_databases! {
     async fn an_admin_sets_roles_and_state(database: TestDatabase) {
         let service = TestService::start(database).await;
         let root = service.admin("root@example.com").await;
+        service.role("editor").await;
         let body = json!({ "email": "a@example.com", "password": PASSWORD, "roles": ["editor"], "is_active": false });
         let created = service.post(&admin(root), "/api_v1/users", body).await.ok(201);
         assert_eq!(created.body["roles"], json!(["editor", "user"]));

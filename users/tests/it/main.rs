@@ -9,6 +9,7 @@ mod list;
 mod listener;
 mod must_change;
 mod read;
+mod roles;
 mod same_work;
 mod service;
 mod store;

@@ -156,6 +156,11 @@ impl TestService {
         self.post(&operator(), "/api_v1/users", body).await.ok(201).body["id"].as_i64().unwrap()
     }
 
+    /// Creates a role.
+    pub(crate) async fn role(&self, name: &str) {
+        self.post(&operator(), "/api_v1/roles", json!({ "name": name })).await.ok(201);
+    }
+
     /// Signs in as the gateway would.
     pub(crate) async fn sign_in(&self, email: &str, password: &str) -> Answer {
         let body = json!({ "email": email, "password": password });

@@ -5,7 +5,10 @@ use kit::{database::Database, on_both_databases, testing::TestDatabase};
 use users::{
     SqlStore,
     domain::{
-        Decision, Listing, User, UserStore, UsersError, listing::Order, password::PasswordHash,
+        Decision, Listing, User, UserStore, UsersError,
+        listing::Order,
+        password::PasswordHash,
+        roles::{KnownRole, RoleStore},
         user::with_user_role,
     },
 };
@@ -63,7 +66,7 @@ on_both_databases! {
         store.insert(new("a@example.com", &[])).await.unwrap();
         let kept = store.insert(new("b@example.com", &[])).await.unwrap();
         let change = |user: &User, _| {
-            let roles = with_user_role(["editor".parse().unwrap()]);
+            let roles = with_user_role([Role::ADMIN]);
             let after = User { email: "A@example.com".parse().unwrap(), roles, ..user.clone() };
             Ok(Decision::Replace(Box::new(after)))
         };
@@ -77,6 +80,9 @@ on_both_databases! {
         let mut tasks = tokio::task::JoinSet::new();
         for number in 0..16 {
             let (store, id) = (store.clone(), kept.id);
+            let name = format!("r{number}").parse().unwrap();
+            let role = KnownRole { name, description: None, created_at: at(1) };
+            store.add_role(&role, None, |_| Ok(())).await.unwrap();
             tasks.spawn(async move {
                 let add = move |user: &User, _| {
                     let mut after = user.clone();
