@@ -7,7 +7,7 @@ pub mod routes;
 pub mod types;
 
 pub use described::{Described, document, internal_document};
-pub use internal::{Credentials, Identity, InternalApi, InternalPort};
+pub use internal::{Addressed, Credentials, Identity, InternalApi, InternalPort, PasswordReset};
 pub use port::{Page, Tagged, UsersPort};
 pub use routes::{ListUsers, UsersApi, policies};
 pub use types::{Clearable, NewUser, User, UserPatch, UserUpdate};
@@ -20,3 +20,6 @@ pub const SESSIONS_ENDED: &str = "platform-sessions-ended";
 
 /// On an answer of the users service to the gateway: access tokens of this user id ended (its roles changed). Never passed on.
 pub const TOKENS_ENDED: &str = "platform-tokens-ended";
+
+/// On an answer of the users service to the gateway: the address of this user id is new and not proved to be theirs. Never passed on.
+pub const ADDRESS_UNPROVED: &str = "platform-address-unproved";

@@ -1,7 +1,10 @@
 //! The gateway's own operations.
 
+pub(crate) mod account;
+pub(crate) mod account_pages;
 pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod docs;
+pub(crate) mod fixed;
 pub(crate) mod keys;
 pub(crate) mod sessions;

@@ -24,7 +24,10 @@ use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, http::Method};
 use poem_openapi::OpenApiService;
 
 use crate::{
-    api::{audit::AuditApi, auth::AuthApi, docs, keys::JwkSetEndpoint, sessions::SessionsApi},
+    api::{
+        account::AccountApi, account_pages, audit::AuditApi, auth::AuthApi, docs, keys::JwkSetEndpoint,
+        sessions::SessionsApi,
+    },
     parts::Parts,
     services::proxied::{Binding, Proxied},
 };
@@ -52,7 +55,7 @@ pub(crate) fn public(
     document: Option<String>,
 ) -> impl Endpoint<Output = Response> + use<> {
     let mut paths = Routes::of(&operations);
-    for path in PLAIN {
+    for path in PLAIN.into_iter().chain(account_pages::PATHS) {
         paths.add(path, Method::GET);
     }
     let operations = Arc::new(operations);
@@ -63,6 +66,7 @@ pub(crate) fn public(
         authenticator: Arc::clone(&parts.authenticator),
         sessions: Arc::clone(&parts.sessions),
         audit: Arc::clone(&parts.audit),
+        outbox: Arc::clone(&parts.outbox),
         limit,
         trusted_proxies: parts.trusted_proxies.clone(),
     });
@@ -72,6 +76,8 @@ pub(crate) fn public(
         authenticator: Arc::clone(&parts.authenticator),
         trusted_proxies: parts.trusted_proxies.clone(),
         throttle: Arc::clone(&parts.throttle),
+        outbox: Arc::clone(&parts.outbox),
+        require_verified_address: parts.require_verified_address,
         audit: Arc::clone(&parts.audit),
     };
     let sessions = SessionsApi {
@@ -80,10 +86,21 @@ pub(crate) fn public(
         audit: Arc::clone(&parts.audit),
         trusted_proxies: parts.trusted_proxies.clone(),
     };
+    let account = AccountApi {
+        users: Arc::clone(&parts.users),
+        sessions: Arc::clone(&parts.sessions),
+        authenticator: Arc::clone(&parts.authenticator),
+        links: parts.postman.links.clone(),
+        postman: Arc::clone(&parts.postman),
+        outbox: Arc::clone(&parts.outbox),
+        throttle: Arc::clone(&parts.letter_throttle),
+        audit: Arc::clone(&parts.audit),
+        trusted_proxies: parts.trusted_proxies.clone(),
+    };
     let audit = AuditApi { audit: Arc::clone(&parts.audit), authenticator: Arc::clone(&parts.authenticator) };
     let api = OpenApiService::new(
         (
-            Checked::new((auth, sessions, audit), operations, limit),
+            Checked::new((auth, sessions, account, audit), operations, limit),
             Proxied::<UsersApi<Described>>::new(binding),
         ),
         "Platform",
@@ -96,6 +113,7 @@ pub(crate) fn public(
             kit::internal_token::KEYS_PATH,
             poem::get(JwkSetEndpoint { keys: Arc::clone(&parts.internal_keys) }),
         );
+    route = account_pages::routes(route);
     if let Some(document) = document {
         for path in DOCS {
             paths.add(path, Method::GET);

@@ -8,7 +8,7 @@ use contract::{
 };
 use serde_json::Value;
 
-use crate::api::{audit, auth, sessions};
+use crate::api::{account, audit, auth, sessions};
 
 /// What the public document says of itself.
 fn about() -> About {
@@ -29,6 +29,7 @@ fn about() -> About {
 pub fn documents() -> Result<Vec<(&'static str, Value)>, DocumentError> {
     Ok(vec![
         ("gateway", document::of::<auth::AuthApi>(&auth::policies())?),
+        ("gateway", document::of::<account::AccountApi>(&account::policies())?),
         ("gateway", document::of::<audit::AuditApi>(&audit::policies())?),
         ("gateway", document::of::<sessions::SessionsApi>(&sessions::policies())?),
         (users::SERVICE, users::document()?),

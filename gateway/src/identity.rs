@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod authenticate;
 pub(crate) mod freshness;
 pub(crate) mod keys;
+pub(crate) mod links;
 pub(crate) mod master_key;
 pub(crate) mod operator;
 pub(crate) mod purge;

@@ -10,6 +10,7 @@ use crate::{
         audit::Audit, authenticate::Authenticator, keys::Keys, revocation::Revoked, sessions::Sessions,
         throttle::Throttle,
     },
+    mail::{Outbox, Postman},
     upstream::{Upstream, UsersClient},
 };
 
@@ -23,6 +24,10 @@ pub(crate) struct Parts {
     pub(crate) internal_keys: Arc<ArcSwap<Keys>>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) throttle: Arc<Throttle>,
+    pub(crate) letter_throttle: Arc<Throttle>,
+    pub(crate) postman: Arc<Postman>,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) require_verified_address: bool,
     pub(crate) audit: Arc<Audit>,
     pub(crate) revoked: Arc<Revoked>,
     pub(crate) database: Database,

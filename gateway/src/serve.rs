@@ -1,6 +1,6 @@
 //! Builds the gateway's parts and runs them until told to stop.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use contract::operation::Operation;
@@ -24,16 +24,22 @@ use crate::{
         audit::Audit,
         authenticate::Authenticator,
         keys::{self, Keys, Purpose, SigningFault},
+        links::Links,
         master_key::MasterKey,
         revocation::Revoked,
         sessions::{Lifetimes, Sessions},
-        throttle::Throttle,
+        throttle::{self, Throttle},
         watch::{self, Watch},
     },
+    mail::{Outbox, Postman},
     parts::Parts,
     store,
     upstream::{Upstream, UsersClient},
 };
+
+/// Letters that can be asked for about one account from one address before a wait, and how long they are remembered.
+const LETTERS: u32 = 5;
+const LETTER_WINDOW: Duration = Duration::from_hours(1);
 
 /// Connections of the watch over revocations.
 const WATCH_CONNECTIONS: u32 = 1;
@@ -166,29 +172,54 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
             sliding: config.refresh_sliding,
             absolute: config.refresh_absolute,
         },
-        issuer,
+        issuer: issuer.clone(),
         audience: config.audience.clone(),
     });
     let upstream = Upstream::new(&config.users_url, config.upstream_connect_time, config.upstream_time)
         .map_err(|error| StartError::UpstreamUrl(error.to_string()))?;
     let upstream = Arc::new(upstream);
     let users = Arc::new(UsersClient::new(Arc::clone(&upstream), Arc::clone(&authenticator)));
+    let postman = Arc::new(postman(config, &database, &issuer));
     Ok(Parts {
         upstream,
-        users,
+        users: Arc::clone(&users),
         authenticator,
         sessions,
         access_keys,
         internal_keys,
         trusted_proxies: config.trusted_proxies.clone(),
         throttle: Throttle::new(
+            throttle::Kind::SignIn,
             database.clone(),
             attempts::Limits::new(config.login_attempts, config.login_window),
         ),
+        letter_throttle: Throttle::new(
+            throttle::Kind::Letter,
+            database.clone(),
+            attempts::Limits::new(LETTERS, LETTER_WINDOW),
+        ),
+        outbox: Outbox::new(users, Arc::clone(&postman)),
+        postman,
+        require_verified_address: config.mail.require_verified_address,
         audit: Arc::new(Audit::new(database.clone(), Arc::clone(&revoked))),
         revoked,
         database,
     })
+}
+
+fn postman(config: &Config, database: &Database, issuer: &str) -> Postman {
+    let host = url::Url::parse(issuer).ok().and_then(|url| url.host_str().map(ToOwned::to_owned));
+    let name = config.mail.transport.as_ref().and_then(|transport| transport.name().map(ToOwned::to_owned));
+    Postman {
+        links: Links {
+            database: database.clone(),
+            master_key: config.master_key.clone(),
+            base: config.mail.link_url.clone().unwrap_or_else(|| format!("{issuer}/account")),
+        },
+        templates: config.mail.templates.clone(),
+        transport: config.mail.transport.clone(),
+        platform: name.or(host).unwrap_or_default(),
+    }
 }
 
 /// The keys of a purpose; the first replica on an empty database makes them.
@@ -222,9 +253,12 @@ impl Service {
         let public = composition::public(&parts, operations, limit, document);
         let ready = Ready::new(checks(&parts.database), shutdown.clone());
         let following = tokio::spawn(watch.run(shutdown.clone()));
+        let sending = tokio::spawn(Arc::clone(&parts.outbox).run(shutdown.clone()));
         tokio::join!(server.run(public, shutdown.clone()), ops.run(operations_listener(ready), shutdown));
-        if following.await.is_err() {
-            tracing::error!("the watch over revocations ended early");
+        for (what, task) in [("watch over revocations", following), ("sending of letters", sending)] {
+            if task.await.is_err() {
+                tracing::error!(what, "ended early");
+            }
         }
         if let Err(error) = parts.database.close().await {
             tracing::warn!(%error, "the gateway's database was not closed cleanly");

@@ -1,13 +1,17 @@
 //! The users service's schema.
 
 mod m20261125_000001_users;
+mod m20261125_000010_verified_address;
 
 use kit::database::Schema;
 use sea_orm_migration::MigrationTrait;
 
-pub(crate) const SCHEMA: Schema =
-    Schema { service: "users", table: "users_migrations", migrations: &["m20261125_000001_users"] };
+pub(crate) const SCHEMA: Schema = Schema {
+    service: "users",
+    table: "users_migrations",
+    migrations: &["m20261125_000001_users", "m20261125_000010_verified_address"],
+};
 
 pub(crate) fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(m20261125_000001_users::Migration)]
+    vec![Box::new(m20261125_000001_users::Migration), Box::new(m20261125_000010_verified_address::Migration)]
 }

@@ -20,8 +20,11 @@ use crate::domain::{
 };
 
 /// The schema this service was built for. A test holds it against the migrations.
-pub const SCHEMA: Schema =
-    Schema { service: "users", table: "users_migrations", migrations: &["m20261125_000001_users"] };
+pub const SCHEMA: Schema = Schema {
+    service: "users",
+    table: "users_migrations",
+    migrations: &["m20261125_000001_users", "m20261125_000010_verified_address"],
+};
 
 /// Changes that can take away the last active admin queue behind this advisory lock on PostgreSQL ("admins" in ASCII).
 const ADMINS_LOCK: i64 = 0x6164_6d69_6e73;

@@ -3,6 +3,7 @@
 mod change;
 mod create;
 mod find;
+mod link;
 mod list;
 
 use serde_json::Value;
@@ -49,6 +50,10 @@ pub(crate) async fn run(context: &mut Context, global: &Global, verb: UserComman
         UserCommand::SetPassword { user, current_password_file, password } => {
             change::set_password(context, &connection, &user, current_password_file, password).await
         }
+        UserCommand::Reset { user, print_link } => link::reset(context, &connection, &user, print_link).await,
+        UserCommand::Invite { email, fields, print_link } => {
+            link::invite(context, &connection, &email, &fields, print_link).await
+        }
         UserCommand::Delete { user, yes } => change::delete(context, &connection, &user, yes).await,
     }
 }
@@ -69,6 +74,7 @@ const DETAILS: &[Column] = &[
     Column::new("E-mail", "email"),
     Column::new("First name", "first_name"),
     Column::new("Last name", "last_name"),
+    Column::with("Address confirmed", "email_verified", |row| yes_or_no(&row["email_verified"])),
     Column::with("Active", "is_active", active),
     Column::new("Roles", "roles"),
     Column::new("Created", "created_at"),
@@ -76,7 +82,11 @@ const DETAILS: &[Column] = &[
 ];
 
 fn active(row: &Value) -> String {
-    match row["is_active"].as_bool() {
+    yes_or_no(&row["is_active"])
+}
+
+fn yes_or_no(value: &Value) -> String {
+    match value.as_bool() {
         Some(true) => "yes".to_owned(),
         Some(false) => "no".to_owned(),
         None => String::new(),

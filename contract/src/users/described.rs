@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    Credentials, Identity, InternalApi, InternalPort, ListUsers, NewUser, Page, Tagged, UserPatch,
-    UserUpdate, UsersApi, UsersPort, internal, policies,
+    Addressed, Credentials, Identity, InternalApi, InternalPort, ListUsers, NewUser, Page, PasswordReset,
+    Tagged, UserPatch, UserUpdate, UsersApi, UsersPort, internal, policies,
     port::{Conditions, Fetched},
 };
 use crate::{
@@ -59,6 +59,18 @@ impl InternalPort for Described {
     }
 
     async fn identify_user(&self, _: &Caller, _: UserId) -> Result<Identity, Problem> {
+        match *self {}
+    }
+
+    async fn find_user(&self, _: &Caller, _: Addressed) -> Result<Identity, Problem> {
+        match *self {}
+    }
+
+    async fn reset_password(&self, _: &Caller, _: UserId, _: PasswordReset) -> Result<Identity, Problem> {
+        match *self {}
+    }
+
+    async fn verify_address(&self, _: &Caller, _: UserId, _: Addressed) -> Result<Identity, Problem> {
         match *self {}
     }
 }

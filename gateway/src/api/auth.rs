@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use contract::{
-    Problem, ProblemKind, Secret, Subject,
+    Problem, ProblemKind, Secret, Subject, UserId,
     document::Policy,
     operation::Access,
     payload::{Json, OptionalJson},
     users::{Clearable, Credentials, Identity},
 };
-use kit::{client_address::TrustedProxies, token::bearer};
+use kit::{client_address::TrustedProxies, request_id::RequestId, token::bearer};
 use poem::{Request, http::header};
 use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
 use secrecy::ExposeSecret;
@@ -23,6 +23,7 @@ use crate::{
         sessions::{Origin, Reason, SessionFault, Sessions, Tokens, own_session},
         throttle::Throttle,
     },
+    mail::{Errand, Outbox},
     services::proxied::{client_address, request_id},
     upstream::UsersClient,
 };
@@ -30,7 +31,7 @@ use crate::{
 /// What each operation needs.
 pub(crate) fn policies() -> Vec<Policy> {
     vec![
-        Policy::new("create_access_token", Access::Public, &[]),
+        Policy::new("create_access_token", Access::Public, &[403]),
         Policy::new("refresh_access_token", Access::Public, &[401]),
         Policy::new("log_out", Access::SignedIn, &[403]),
     ]
@@ -99,6 +100,8 @@ pub(crate) struct AuthApi {
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) throttle: Arc<Throttle>,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) require_verified_address: bool,
     pub(crate) audit: Arc<Audit>,
 }
 
@@ -123,7 +126,9 @@ impl AuthApi {
         let client = client_address(request, &self.trusted_proxies);
         let attempt = self.throttle.begin(&email, client).await?;
         let source = Source { address: client, request_id: request_id(request)? };
-        let (users, audit) = (Arc::clone(&self.users), Arc::clone(&self.audit));
+        let (users, audit, outbox) =
+            (Arc::clone(&self.users), Arc::clone(&self.audit), Arc::clone(&self.outbox));
+        let needs_proof = self.require_verified_address;
         // On its own: a client that hangs up must not leave its guess uncounted.
         let check = tokio::spawn(async move {
             let checked = users.verify(&Credentials { email, password }, &source.request_id).await;
@@ -133,6 +138,12 @@ impl AuthApi {
                 Err(_) => attempt.unchecked().await,
             };
             counted.map_err(SessionFault::from)?;
+            let checked = match checked {
+                Ok(identity) if needs_proof && !identity.user.email_verified => {
+                    Err(unverified(&outbox, identity.user.id, &source.request_id))
+                }
+                checked => checked,
+            };
             if let Some(act) = sign_in(&checked) {
                 audit.record(act, &source).await?;
             }
@@ -218,6 +229,19 @@ impl AuthApi {
     }
 }
 
+/// The password was right; a letter is sent once more, so that nobody is stuck without one.
+fn unverified(outbox: &Outbox, user: UserId, request_id: &RequestId) -> Problem {
+    if outbox.sends()
+        && let Err(problem) = outbox.add(Errand::VerifyAddress(user), request_id.clone())
+    {
+        return problem;
+    }
+    Problem::new(
+        ProblemKind::Forbidden,
+        "The e-mail address is not confirmed yet: follow the link in the letter",
+    )
+}
+
 /// A log-in whose password was looked at. A wrong one names nobody: what was typed as an address may be a password.
 fn sign_in(checked: &Result<Identity, Problem>) -> Option<Act> {
     let (actor, target, outcome) = match checked {
@@ -225,7 +249,9 @@ fn sign_in(checked: &Result<Identity, Problem>) -> Option<Act> {
             let id = identity.user.id;
             (Subject::User(id), Some(format!("users/{id}")), Outcome::Done)
         }
-        Err(problem) if problem.kind == ProblemKind::Refused => (Subject::Anonymous, None, Outcome::Refused),
+        Err(problem) if matches!(problem.kind, ProblemKind::Refused | ProblemKind::Forbidden) => {
+            (Subject::Anonymous, None, Outcome::Refused)
+        }
         Err(_) => return None,
     };
     let detail = checked.as_ref().err().map(|problem| problem.detail.clone().into_owned());

@@ -1,6 +1,7 @@
 //! The gateway through its real HTTP, in front of a scripted service and of one that speaks the users contract.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod account;
 mod audit;
 mod documents;
 mod edge;

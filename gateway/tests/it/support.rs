@@ -3,11 +3,12 @@
 mod proxy;
 mod raw;
 mod service;
+mod smtp;
 mod socket;
 
 use std::{net::SocketAddr, time::Duration};
 
-use gateway::{Config, MasterKey};
+use gateway::{Config, Mail, MasterKey, Templates};
 use kit::{client_address::TrustedProxies, server::Limits, testing::TestDatabase};
 use migration::Service as Schema;
 use serde_json::Value;
@@ -17,6 +18,7 @@ pub(crate) use self::{
     proxy::Wire,
     raw::{Raw, Script, answer},
     service::{PASSWORD, UsersDouble},
+    smtp::Smtp,
     socket::exchange,
 };
 
@@ -53,6 +55,12 @@ pub(crate) async fn config(database: &TestDatabase, users_url: &str) -> Config {
         upstream_connect_time: Duration::from_millis(500),
         upstream_time: Duration::from_millis(800),
         trusted_proxies: TrustedProxies::default(),
+        mail: Mail {
+            transport: None,
+            templates: Templates::load(None).unwrap(),
+            link_url: None,
+            require_verified_address: false,
+        },
         docs: true,
     }
 }

@@ -174,6 +174,7 @@ mod tests {
             last_name: None,
             roles: with_user_role([]),
             password_hash: PasswordHash::from("$old".to_owned()),
+            verified_email: None,
             epoch: 4,
             version: 9,
             created_at: at,

@@ -22,6 +22,16 @@ pub struct Changed {
     pub sessions_ended: bool,
     /// Access tokens of the user carry roles that it no longer has, or lack some it has.
     pub tokens_ended: bool,
+    /// The address is another than before.
+    pub address_changed: bool,
+}
+
+impl Changed {
+    /// A user that stayed as it was.
+    #[must_use]
+    pub fn unchanged(user: User) -> Self {
+        Self { user, sessions_ended: false, tokens_ended: false, address_changed: false }
+    }
 }
 
 /// A page of users.
@@ -38,10 +48,10 @@ pub struct Page {
 /// The operations on users.
 #[derive(Debug, Clone)]
 pub struct Users<S> {
-    store: S,
-    passwords: Passwords,
+    pub(super) store: S,
+    pub(super) passwords: Passwords,
     rules: Rules,
-    now: fn() -> Timestamp,
+    pub(super) now: fn() -> Timestamp,
 }
 
 impl<S: UserStore> Users<S> {
@@ -93,6 +103,8 @@ impl<S: UserStore> Users<S> {
         let names = [&first_name, &last_name].into_iter().flatten().cloned().collect();
         let password_hash = self.passwords.hash(&password, Owner { email: email.clone(), names }).await?;
         let now = (self.now)();
+        // An admin vouches for the addresses that they set.
+        let verified_email = actor.is_admin().then(|| email.canonical().to_owned());
         let user = User {
             id: UserId(0),
             email,
@@ -101,6 +113,7 @@ impl<S: UserStore> Users<S> {
             last_name,
             roles: with_user_role(changes.roles.unwrap_or_default()),
             password_hash,
+            verified_email,
             epoch: 1,
             version: 1,
             created_at: now,
@@ -140,18 +153,22 @@ impl<S: UserStore> Users<S> {
                 return Err(UsersError::Stale);
             }
             let new = hashed.as_ref().map(|(new, _)| new.clone());
-            Ok(changes
-                .apply(user, new, now)
-                .map_or(Decision::Keep, |after| Decision::Replace(Box::new(after))))
+            Ok(changes.apply(user, new, now).map_or(Decision::Keep, |mut after| {
+                if actor.is_admin() && changes.email.is_some() {
+                    after.verified_email = Some(after.email.canonical().to_owned());
+                }
+                Decision::Replace(Box::new(after))
+            }))
         };
         let outcome = self.store.change(id, other(actor, id), decide).await;
         let (before, decision) = outcome.map_err(|error| gone(actor, id, error))?;
         let Decision::Replace(after) = decision else {
-            return Ok(Changed { user: before, sessions_ended: false, tokens_ended: false });
+            return Ok(Changed::unchanged(before));
         };
         Ok(Changed {
             sessions_ended: after.epoch != before.epoch,
             tokens_ended: after.roles != before.roles,
+            address_changed: after.email != before.email,
             user: *after,
         })
     }

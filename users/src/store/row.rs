@@ -26,6 +26,7 @@ pub(super) struct Row {
     version: i64,
     created_at: i64,
     updated_at: i64,
+    verified_email: Option<String>,
     roles: Option<String>,
 }
 
@@ -44,6 +45,7 @@ pub(super) fn select() -> Select<user::Entity> {
             user::Column::Version,
             user::Column::CreatedAt,
             user::Column::UpdatedAt,
+            user::Column::VerifiedEmail,
         ])
         .expr_as(Expr::cust(ROLES), "roles")
 }
@@ -68,6 +70,7 @@ impl TryFrom<Row> for User {
             first_name: row.first_name,
             last_name: row.last_name,
             password_hash: PasswordHash::from(row.password_hash),
+            verified_email: row.verified_email,
         })
     }
 }
@@ -84,6 +87,7 @@ pub(super) fn columns(user: &User) -> user::ActiveModel {
         search_text: Set(search_text_of(user)),
         epoch: Set(user.epoch),
         version: Set(user.version),
+        verified_email: Set(user.verified_email.clone()),
         updated_at: Set(user.updated_at.microseconds()),
         ..Default::default()
     }

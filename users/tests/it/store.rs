@@ -29,6 +29,7 @@ fn new(email: &str, roles: &[Role]) -> User {
         last_name: None,
         roles: with_user_role(roles.iter().cloned()),
         password_hash: PasswordHash::from("$x$y".to_owned()),
+        verified_email: None,
         epoch: 1,
         version: 1,
         created_at: at(1_700_000_000_123_456),

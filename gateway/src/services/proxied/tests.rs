@@ -30,11 +30,13 @@ use crate::{
         audit::Audit,
         authenticate::Authenticator,
         keys::{self, Keys, Purpose},
+        links::Links,
         master_key::MasterKey,
         revocation::Revoked,
         sessions::{Lifetimes, Sessions},
     },
-    upstream::Upstream,
+    mail::{Outbox, Postman, Templates},
+    upstream::{Upstream, UsersClient},
 };
 
 /// An order.
@@ -107,16 +109,23 @@ async fn binding(service_url: &str, operations: Arc<Vec<Operation>>, database: &
     let expected =
         Expected { kind: access_token::KIND, issuer: "http://g".to_owned(), audience: "platform".to_owned() };
     let time = Duration::from_secs(5);
+    let upstream = Arc::new(Upstream::new(service_url, time, time).unwrap());
+    let authenticator =
+        Arc::new(Authenticator::new(Arc::clone(&access), internal, expected, Arc::clone(&revoked)));
+    let links = Links { database: database.open().await, master_key: master.clone(), base: String::new() };
+    let postman = Postman {
+        links,
+        templates: Templates::load(None).unwrap(),
+        transport: None,
+        platform: String::new(),
+    };
+    let users = UsersClient::new(Arc::clone(&upstream), Arc::clone(&authenticator));
     Binding {
+        outbox: Outbox::new(Arc::new(users), Arc::new(postman)),
         service: "orders",
-        upstream: Arc::new(Upstream::new(service_url, time, time).unwrap()),
+        upstream,
         operations,
-        authenticator: Arc::new(Authenticator::new(
-            Arc::clone(&access),
-            internal,
-            expected,
-            Arc::clone(&revoked),
-        )),
+        authenticator,
         sessions: Arc::new(Sessions {
             database: database.open().await,
             keys: access,
