@@ -5,3 +5,4 @@ pub(crate) mod auth;
 pub(crate) mod docs;
 pub(crate) mod keys;
 pub(crate) mod sessions;
+pub(crate) mod signing_keys;

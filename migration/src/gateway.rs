@@ -4,6 +4,7 @@ mod m20261125_000001_signing_keys;
 mod m20261125_000002_sessions;
 mod m20261125_000003_service_accounts;
 mod m20261125_000004_audit;
+mod m20261125_000005_signing_key_life;
 
 use kit::database::Schema;
 use sea_orm_migration::MigrationTrait;
@@ -16,6 +17,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         "m20261125_000002_sessions",
         "m20261125_000003_service_accounts",
         "m20261125_000004_audit",
+        "m20261125_000005_signing_key_life",
     ],
 };
 
@@ -25,5 +27,6 @@ pub(crate) fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m20261125_000002_sessions::Migration),
         Box::new(m20261125_000003_service_accounts::Migration),
         Box::new(m20261125_000004_audit::Migration),
+        Box::new(m20261125_000005_signing_key_life::Migration),
     ]
 }

@@ -4,6 +4,7 @@
 mod audit;
 mod configuration;
 mod journey;
+mod keys;
 mod manners;
 mod postgres;
 mod process;

@@ -5,6 +5,7 @@ mod audit;
 mod documents;
 mod edge;
 mod forwarding;
+mod keys;
 mod replicas;
 mod sessions;
 mod support;

@@ -40,6 +40,7 @@ pub(crate) async fn config(database: &TestDatabase, users_url: &str) -> Config {
         public_url: Some("http://platform.test".to_owned()),
         audience: "platform".to_owned(),
         master_key: MasterKey::generate().unwrap(),
+        key_publish_time: Duration::from_mins(5),
         access_token_time: Duration::from_mins(15),
         refresh_sliding: Duration::from_hours(24),
         refresh_absolute: Duration::from_hours(48),
