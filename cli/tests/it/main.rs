@@ -6,6 +6,7 @@ mod configuration;
 mod journey;
 mod keys;
 mod manners;
+mod master_key;
 mod postgres;
 mod process;
 mod secrets;

@@ -4,6 +4,7 @@
 mod audit;
 mod documents;
 mod edge;
+mod forged;
 mod forwarding;
 mod keys;
 mod replicas;

@@ -1,5 +1,6 @@
 //! A gateway on free ports with a database of its own, until it is dropped.
 
+mod forge;
 mod proxy;
 mod raw;
 mod service;
@@ -14,6 +15,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
+    forge::Forge,
     proxy::Wire,
     raw::{Raw, Script, answer},
     service::{PASSWORD, UsersDouble},
