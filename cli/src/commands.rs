@@ -3,6 +3,7 @@
 mod audit;
 mod completions;
 mod config;
+mod key;
 mod migrate;
 mod openapi;
 mod routes;
@@ -22,6 +23,7 @@ pub(crate) fn run(arguments: Arguments, context: &mut Context) -> Outcome {
         Verb::Migrate { verb } => small(migrate::run(context, &global, verb)),
         Verb::User { verb } => small(user::run(context, &global, verb)),
         Verb::Audit { verb } => small(audit::run(context, &global, verb)),
+        Verb::Key { verb } => small(key::run(context, &global, verb)),
         Verb::Token { verb } => small(token::run(context, &global, verb)),
         Verb::Config { verb } => config::run(context, &global, verb),
         Verb::Routes => routes::run(context),

@@ -113,6 +113,7 @@ pub(crate) fn gateway(
         public_url: gateway.public_url.as_ref().map(without_slash),
         audience: gateway.audience.clone(),
         master_key,
+        key_publish_time: gateway.key_publish_time,
         access_token_time: gateway.access_token_ttl,
         refresh_sliding: gateway.refresh_sliding,
         refresh_absolute: gateway.refresh_absolute,

@@ -8,3 +8,4 @@ pub(crate) mod docs;
 pub(crate) mod fixed;
 pub(crate) mod keys;
 pub(crate) mod sessions;
+pub(crate) mod signing_keys;

@@ -3,8 +3,9 @@
 //! 1. `kit::server`: limits on heads, connections and time come first, where nothing has been spent on a request yet.
 //! 2. `kit::edge::Edge`: names the request before anything can fail, and turns every failure inside into a problem answer;
 //!    refuses paths and framing that two readers could read differently before any route sees them.
-//! 3. The router: a path that nobody has costs no token check.
-//! 4. `Forward` or `Checked`: the caller first (who may not call learns nothing of the schema), then parameters, then the
+//! 3. `LookUpKeys`: the key of a token that was signed a moment ago elsewhere is read before the token can be refused for it.
+//! 4. The router: a path that nobody has costs no token check.
+//! 5. `Forward` or `Checked`: the caller first (who may not call learns nothing of the schema), then parameters, then the
 //!    body, read only for who may send one; then the call, and the check of what came back.
 
 use std::sync::Arc;
@@ -25,9 +26,16 @@ use poem_openapi::OpenApiService;
 
 use crate::{
     api::{
-        account::AccountApi, account_pages, audit::AuditApi, auth::AuthApi, docs, keys::JwkSetEndpoint,
+        account::AccountApi,
+        account_pages,
+        audit::AuditApi,
+        auth::AuthApi,
+        docs,
+        keys::{JwkSetEndpoint, LookUpKeys},
         sessions::SessionsApi,
+        signing_keys::SigningKeysApi,
     },
+    identity::keys::Purpose,
     parts::Parts,
     services::proxied::{Binding, Proxied},
 };
@@ -98,9 +106,15 @@ pub(crate) fn public(
         trusted_proxies: parts.trusted_proxies.clone(),
     };
     let audit = AuditApi { audit: Arc::clone(&parts.audit), authenticator: Arc::clone(&parts.authenticator) };
+    let signing_keys = SigningKeysApi {
+        keyring: Arc::clone(&parts.keyring),
+        authenticator: Arc::clone(&parts.authenticator),
+        audit: Arc::clone(&parts.audit),
+        trusted_proxies: parts.trusted_proxies.clone(),
+    };
     let api = OpenApiService::new(
         (
-            Checked::new((auth, sessions, account, audit), operations, limit),
+            Checked::new((auth, sessions, account, audit, signing_keys), operations, limit),
             Proxied::<UsersApi<Described>>::new(binding),
         ),
         "Platform",
@@ -108,10 +122,10 @@ pub(crate) fn public(
     );
     let mut route = Route::new()
         .at("/healthz", poem::get(Live))
-        .at("/.well-known/jwks.json", poem::get(JwkSetEndpoint { keys: Arc::clone(&parts.access_keys) }))
+        .at("/.well-known/jwks.json", poem::get(JwkSetEndpoint::new(&parts.keyring, Purpose::Access)))
         .at(
             kit::internal_token::KEYS_PATH,
-            poem::get(JwkSetEndpoint { keys: Arc::clone(&parts.internal_keys) }),
+            poem::get(JwkSetEndpoint::new(&parts.keyring, Purpose::Internal)),
         );
     route = account_pages::routes(route);
     if let Some(document) = document {
@@ -121,5 +135,6 @@ pub(crate) fn public(
         route = docs::routes(route, document);
     }
     let route = route.nest_no_strip("/", api.into_endpoint()).map_to_response();
+    let route = LookUpKeys { inner: route, keyring: Arc::clone(&parts.keyring) };
     Edge::new(route, "gateway", Arc::new(paths), Trust::Nobody)
 }

@@ -26,6 +26,8 @@ pub struct Config {
     pub audience: String,
     /// Seals private keys at rest, and proves refresh tokens genuine.
     pub master_key: MasterKey,
+    /// How long a signing key is published before it signs; 5 minutes by default.
+    pub key_publish_time: Duration,
     /// How long an access token is good; 15 minutes by default.
     pub access_token_time: Duration,
     /// How long a session lives without a refresh; 30 days by default.

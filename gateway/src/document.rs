@@ -8,7 +8,7 @@ use contract::{
 };
 use serde_json::Value;
 
-use crate::api::{account, audit, auth, sessions};
+use crate::api::{account, audit, auth, sessions, signing_keys};
 
 /// What the public document says of itself.
 fn about() -> About {
@@ -32,6 +32,7 @@ pub fn documents() -> Result<Vec<(&'static str, Value)>, DocumentError> {
         ("gateway", document::of::<account::AccountApi>(&account::policies())?),
         ("gateway", document::of::<audit::AuditApi>(&audit::policies())?),
         ("gateway", document::of::<sessions::SessionsApi>(&sessions::policies())?),
+        ("gateway", document::of::<signing_keys::SigningKeysApi>(&signing_keys::policies())?),
         (users::SERVICE, users::document()?),
     ])
 }

@@ -2,7 +2,6 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use arc_swap::ArcSwap;
 use contract::operation::Operation;
 use kit::{
     body::BodyLimit,
@@ -22,10 +21,11 @@ use crate::{
     identity::{
         access_token, attempts,
         audit::Audit,
-        authenticate::Authenticator,
-        keys::{self, Keys, Purpose, SigningFault},
+        authenticate::{Authenticator, INTERNAL_TOKEN_TIME},
+        keyring::{KeyTimes, Keyring, KeyringFault},
+        keys::{Purpose, SigningFault},
         links::Links,
-        master_key::MasterKey,
+        operator::OPERATOR_TOKEN_TIME,
         revocation::Revoked,
         sessions::{Lifetimes, Sessions},
         throttle::{self, Throttle},
@@ -41,7 +41,7 @@ use crate::{
 const LETTERS: u32 = 5;
 const LETTER_WINDOW: Duration = Duration::from_hours(1);
 
-/// Connections of the watch over revocations.
+/// Connections of the watch over revocations and keys.
 const WATCH_CONNECTIONS: u32 = 1;
 
 /// The gateway can't start.
@@ -70,6 +70,15 @@ pub enum StartError {
     /// The documents do not fit together.
     #[error(transparent)]
     Document(#[from] OperationsError),
+}
+
+impl From<KeyringFault> for StartError {
+    fn from(fault: KeyringFault) -> Self {
+        match fault {
+            KeyringFault::Database(error) => Self::Database(error),
+            other => Self::Keys(other.to_string()),
+        }
+    }
 }
 
 impl From<SigningFault> for StartError {
@@ -139,7 +148,7 @@ pub async fn bind_on(listeners: Listeners, config: Config) -> Result<Service, St
     let limit = BodyLimit { bytes: config.body_bytes, time: config.body_time };
     let parts = parts(&config, database, server.address()).await?;
     let own = Database::connect(&config.database_url, WATCH_CONNECTIONS, "platform-gateway-watch").await?;
-    let watch = watch::begin(Arc::clone(&parts.revoked), own).await?;
+    let watch = watch::begin(Arc::clone(&parts.revoked), Arc::clone(&parts.keyring), own).await?;
     Ok(Service { server, ops, parts, watch, operations, document, limit })
 }
 
@@ -148,23 +157,26 @@ async fn listen(setting: &'static str, address: SocketAddr, limits: Limits) -> R
 }
 
 async fn parts(config: &Config, database: Database, address: SocketAddr) -> Result<Parts, StartError> {
-    let access_keys =
-        Arc::new(ArcSwap::from_pointee(open_keys(&database, Purpose::Access, &config.master_key).await?));
-    let internal_keys =
-        Arc::new(ArcSwap::from_pointee(open_keys(&database, Purpose::Internal, &config.master_key).await?));
+    let times = KeyTimes {
+        publish: config.key_publish_time,
+        // Whatever signs access tokens for longer than these must be named here: a rotation waits for their end.
+        access_token: config.access_token_time.max(OPERATOR_TOKEN_TIME),
+        internal_token: INTERNAL_TOKEN_TIME,
+    };
+    let keyring = Arc::new(Keyring::open(database.clone(), config.master_key.clone(), times).await?);
     let revoked = Arc::new(Revoked::new(config.revocation_grace));
     let issuer = config.issuer(address).unwrap_or_default();
     let expected =
         Expected { kind: access_token::KIND, issuer: issuer.clone(), audience: config.audience.clone() };
     let authenticator = Arc::new(Authenticator::new(
-        Arc::clone(&access_keys),
-        Arc::clone(&internal_keys),
+        Arc::clone(keyring.keys(Purpose::Access)),
+        Arc::clone(keyring.keys(Purpose::Internal)),
         expected,
         Arc::clone(&revoked),
     ));
     let sessions = Arc::new(Sessions {
         database: database.clone(),
-        keys: Arc::clone(&access_keys),
+        keys: Arc::clone(keyring.keys(Purpose::Access)),
         refresh_key: config.master_key.refresh_key().map_err(SigningFault::from)?,
         revoked: Arc::clone(&revoked),
         lifetimes: Lifetimes {
@@ -185,8 +197,7 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         users: Arc::clone(&users),
         authenticator,
         sessions,
-        access_keys,
-        internal_keys,
+        keyring,
         trusted_proxies: config.trusted_proxies.clone(),
         throttle: Throttle::new(
             throttle::Kind::SignIn,
@@ -222,18 +233,6 @@ fn postman(config: &Config, database: &Database, issuer: &str) -> Postman {
     }
 }
 
-/// The keys of a purpose; the first replica on an empty database makes them.
-async fn open_keys(database: &Database, purpose: Purpose, master: &MasterKey) -> Result<Keys, StartError> {
-    let stored = store::keys::all(database, purpose.name()).await?;
-    let stored = if stored.iter().any(|key| key.state == "active") {
-        stored
-    } else {
-        store::keys::add_active(database, keys::generate(purpose, master)?, kit::clock::now()).await?;
-        store::keys::all(database, purpose.name()).await?
-    };
-    Ok(Keys::open(purpose, &stored, master)?)
-}
-
 impl Service {
     /// Where the public listener is.
     #[must_use]
@@ -255,7 +254,8 @@ impl Service {
         let following = tokio::spawn(watch.run(shutdown.clone()));
         let sending = tokio::spawn(Arc::clone(&parts.outbox).run(shutdown.clone()));
         tokio::join!(server.run(public, shutdown.clone()), ops.run(operations_listener(ready), shutdown));
-        for (what, task) in [("watch over revocations", following), ("sending of letters", sending)] {
+        for (what, task) in [("watch over revocations and keys", following), ("sending of letters", sending)]
+        {
             if task.await.is_err() {
                 tracing::error!(what, "ended early");
             }

@@ -1,5 +1,6 @@
 //! A gateway on free ports with a database of its own, until it is dropped.
 
+mod forge;
 mod proxy;
 mod raw;
 mod service;
@@ -15,6 +16,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
+    forge::Forge,
     proxy::Wire,
     raw::{Raw, Script, answer},
     service::{PASSWORD, UsersDouble},
@@ -42,6 +44,7 @@ pub(crate) async fn config(database: &TestDatabase, users_url: &str) -> Config {
         public_url: Some("http://platform.test".to_owned()),
         audience: "platform".to_owned(),
         master_key: MasterKey::generate().unwrap(),
+        key_publish_time: Duration::from_mins(5),
         access_token_time: Duration::from_mins(15),
         refresh_sliding: Duration::from_hours(24),
         refresh_absolute: Duration::from_hours(48),

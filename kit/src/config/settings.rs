@@ -71,6 +71,8 @@ pub struct GatewaySettings {
     #[serde(deserialize_with = "milliseconds")]
     pub access_token_ttl: Duration,
     #[serde(deserialize_with = "milliseconds")]
+    pub key_publish_time: Duration,
+    #[serde(deserialize_with = "milliseconds")]
     pub refresh_sliding: Duration,
     #[serde(deserialize_with = "milliseconds")]
     pub refresh_absolute: Duration,

@@ -91,6 +91,13 @@ pub const SETTINGS: &[Setting] = &[
         "Disabling a user ends tokens at once whatever this says; it bounds what an offline verifier believes.",
     ),
     plain(
+        "gateway.key_publish_time",
+        duration(SECOND, 7 * DAY),
+        "5m",
+        "How long a signing key is published before it signs.",
+        "No shorter than what verifiers elsewhere keep the JWK set for: it is served with four fifths of this as its max-age.",
+    ),
+    plain(
         "gateway.refresh_sliding",
         duration(5 * MINUTE, 400 * DAY),
         "30d",

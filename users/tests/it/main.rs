@@ -4,6 +4,7 @@
 mod create;
 mod delete;
 mod internal;
+mod internal_keys;
 mod list;
 mod listener;
 mod read;

@@ -27,15 +27,17 @@ use super::{Binding, Proxied};
 use crate::{
     identity::{
         access_token,
+        algorithm::{Algorithm, generate},
         audit::Audit,
         authenticate::Authenticator,
-        keys::{self, Keys, Purpose},
+        keys::{Keys, Purpose},
         links::Links,
         master_key::MasterKey,
         revocation::Revoked,
         sessions::{Lifetimes, Sessions},
     },
     mail::{Outbox, Postman, Templates},
+    store::keys::{State, StoredKey},
     upstream::{Upstream, UsersClient},
 };
 
@@ -101,8 +103,9 @@ async fn start(answer: Value) -> (String, TestDatabase) {
 async fn binding(service_url: &str, operations: Arc<Vec<Operation>>, database: &TestDatabase) -> Binding {
     let master = MasterKey::generate().unwrap();
     let keys = |purpose| {
-        let stored = [keys::generate(purpose, &master).unwrap()];
-        Arc::new(ArcSwap::from_pointee(Keys::open(purpose, &stored, &master).unwrap()))
+        let made = generate(purpose, Algorithm::EdDsa, &master, 0).unwrap();
+        let stored = [StoredKey { state: State::Active, ..made }];
+        Arc::new(ArcSwap::from_pointee(Keys::open(purpose, &stored, &master, 0).unwrap()))
     };
     let (access, internal) = (keys(Purpose::Access), keys(Purpose::Internal));
     let revoked = Arc::new(Revoked::new(Duration::from_mins(1)));
