@@ -6,6 +6,7 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help texts, shown as they are")]
 
 mod administration;
+mod keys;
 mod operation;
 mod role;
 
@@ -20,6 +21,7 @@ pub(crate) use administration::{
     AuditCommand, AuditFilter, ChangedFields, Clearable, PasswordArguments, TokenArguments, TokenCommand,
     UserCommand, UserFields,
 };
+pub(crate) use keys::{Algorithm as KeyAlgorithm, KeyCommand, Purpose as KeyPurpose};
 pub(crate) use operation::{ConfigCommand, MigrateCommand, MigrateTarget, ServeArguments, Service};
 pub(crate) use role::RoleCommand;
 
@@ -113,6 +115,13 @@ pub(crate) enum Verb {
         /// What to do.
         #[command(subcommand)]
         verb: AuditCommand,
+    },
+    /// List, rotate and retire the keys that tokens are signed with
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Key {
+        /// What to do.
+        #[command(subcommand)]
+        verb: KeyCommand,
     },
     /// Show, check and write the configuration
     #[command(subcommand_required = true, arg_required_else_help = true)]

@@ -3,6 +3,7 @@
 mod audit;
 mod completions;
 mod config;
+mod key;
 mod migrate;
 mod openapi;
 mod role;
@@ -24,6 +25,7 @@ pub(crate) fn run(arguments: Arguments, context: &mut Context) -> Outcome {
         Verb::User { verb } => small(user::run(context, &global, verb)),
         Verb::Role { verb } => small(role::run(context, &global, verb)),
         Verb::Audit { verb } => small(audit::run(context, &global, verb)),
+        Verb::Key { verb } => small(key::run(context, &global, verb)),
         Verb::Token { verb } => small(token::run(context, &global, verb)),
         Verb::Config { verb } => config::run(context, &global, verb),
         Verb::Routes => routes::run(context),

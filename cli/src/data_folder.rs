@@ -118,6 +118,11 @@ pub(crate) fn master_key_or_new(settings: &Settings) -> Outcome<MasterKey> {
     }
 }
 
+/// Whether others on this machine than the file's owner may read it.
+pub(crate) fn is_open_to_others(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o077 != 0)
+}
+
 /// Writes a file whole or not at all.
 pub(crate) fn write_whole(path: &Path, text: &str) -> Outcome {
     let temporary = temporary_beside(path);

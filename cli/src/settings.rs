@@ -113,6 +113,7 @@ pub(crate) fn gateway(
         public_url: gateway.public_url.as_ref().map(without_slash),
         audience: gateway.audience.clone(),
         master_key,
+        key_publish_time: gateway.key_publish_time,
         access_token_time: gateway.access_token_ttl,
         refresh_sliding: gateway.refresh_sliding,
         refresh_absolute: gateway.refresh_absolute,
@@ -126,7 +127,25 @@ pub(crate) fn gateway(
         upstream_connect_time: gateway.upstream_connect_timeout,
         upstream_time: gateway.upstream_timeout,
         trusted_proxies,
+        mail: mail(&settings.mail)?,
         docs: gateway.docs,
+    })
+}
+
+fn mail(mail: &kit::config::MailSettings) -> Outcome<gateway::Mail> {
+    let transport = match (&mail.smtp_url, &mail.from) {
+        (Some(url), Some(from)) => {
+            Some(gateway::Transport::new(url, from).map_err(|error| Failure::failed(error.to_string()))?)
+        }
+        _ => None,
+    };
+    let templates = gateway::Templates::load(mail.templates.as_deref())
+        .map_err(|error| Failure::failed(format!("mail.templates: {error}")))?;
+    Ok(gateway::Mail {
+        transport,
+        templates,
+        link_url: mail.link_url.as_ref().map(without_slash),
+        require_verified_address: mail.require_verified_address,
     })
 }
 

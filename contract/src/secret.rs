@@ -97,6 +97,12 @@ impl ToJSON for Secret {
 #[serde(transparent)]
 pub struct NewPassword(Secret);
 
+impl From<Secret> for NewPassword {
+    fn from(password: Secret) -> Self {
+        Self(password)
+    }
+}
+
 impl From<NewPassword> for Secret {
     fn from(password: NewPassword) -> Self {
         password.0

@@ -8,7 +8,9 @@ pub mod routes;
 pub mod types;
 
 pub use described::{Described, document, documents, internal_document};
-pub use internal::{Credentials, Identity, InternalApi, InternalPort, NewCredentials};
+pub use internal::{
+    Addressed, Credentials, Identity, InternalApi, InternalPort, NewCredentials, PasswordReset,
+};
 pub use port::{Page, Tagged, UsersPort};
 pub use roles::{RolesApi, RolesPort};
 pub use routes::{ListUsers, UsersApi, policies};
@@ -22,3 +24,6 @@ pub const SESSIONS_ENDED: &str = "platform-sessions-ended";
 
 /// On an answer of the users service to the gateway: access tokens of this user id ended (its roles changed). Never passed on.
 pub const TOKENS_ENDED: &str = "platform-tokens-ended";
+
+/// On an answer of the users service to the gateway: the address of this user id is new and not proved to be theirs. Never passed on.
+pub const ADDRESS_UNPROVED: &str = "platform-address-unproved";

@@ -1,8 +1,12 @@
 //! The gateway's own operations.
 
+pub(crate) mod account;
+pub(crate) mod account_pages;
 pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod docs;
+pub(crate) mod fixed;
 pub(crate) mod keys;
 pub(crate) mod password;
 pub(crate) mod sessions;
+pub(crate) mod signing_keys;

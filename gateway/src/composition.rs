@@ -3,8 +3,9 @@
 //! 1. `kit::server`: limits on heads, connections and time come first, where nothing has been spent on a request yet.
 //! 2. `kit::edge::Edge`: names the request before anything can fail, and turns every failure inside into a problem answer;
 //!    refuses paths and framing that two readers could read differently before any route sees them.
-//! 3. The router: a path that nobody has costs no token check.
-//! 4. `Forward` or `Checked`: the caller first (who may not call learns nothing of the schema), then parameters, then the
+//! 3. `LookUpKeys`: the key of a token that was signed a moment ago elsewhere is read before the token can be refused for it.
+//! 4. The router: a path that nobody has costs no token check.
+//! 5. `Forward` or `Checked`: the caller first (who may not call learns nothing of the schema), then parameters, then the
 //!    body, read only for who may send one; then the call, and the check of what came back.
 
 use std::sync::Arc;
@@ -25,9 +26,17 @@ use poem_openapi::OpenApiService;
 
 use crate::{
     api::{
-        audit::AuditApi, auth::AuthApi, docs, keys::JwkSetEndpoint, password::PasswordApi,
+        account::AccountApi,
+        account_pages,
+        audit::AuditApi,
+        auth::AuthApi,
+        docs,
+        keys::{JwkSetEndpoint, LookUpKeys},
+        password::PasswordApi,
         sessions::SessionsApi,
+        signing_keys::SigningKeysApi,
     },
+    identity::keys::Purpose,
     parts::Parts,
     services::proxied::{Binding, Proxied},
 };
@@ -55,7 +64,7 @@ pub(crate) fn public(
     document: Option<String>,
 ) -> impl Endpoint<Output = Response> + use<> {
     let mut paths = Routes::of(&operations);
-    for path in PLAIN {
+    for path in PLAIN.into_iter().chain(account_pages::PATHS) {
         paths.add(path, Method::GET);
     }
     let operations = Arc::new(operations);
@@ -66,6 +75,7 @@ pub(crate) fn public(
         authenticator: Arc::clone(&parts.authenticator),
         sessions: Arc::clone(&parts.sessions),
         audit: Arc::clone(&parts.audit),
+        outbox: Arc::clone(&parts.outbox),
         limit,
         trusted_proxies: parts.trusted_proxies.clone(),
     });
@@ -75,6 +85,8 @@ pub(crate) fn public(
         authenticator: Arc::clone(&parts.authenticator),
         trusted_proxies: parts.trusted_proxies.clone(),
         throttle: Arc::clone(&parts.throttle),
+        outbox: Arc::clone(&parts.outbox),
+        require_verified_address: parts.require_verified_address,
         audit: Arc::clone(&parts.audit),
     };
     let password = PasswordApi {
@@ -83,6 +95,8 @@ pub(crate) fn public(
         trusted_proxies: parts.trusted_proxies.clone(),
         throttle: Arc::clone(&parts.throttle),
         audit: Arc::clone(&parts.audit),
+        outbox: Arc::clone(&parts.outbox),
+        require_verified_address: parts.require_verified_address,
     };
     let sessions = SessionsApi {
         sessions: Arc::clone(&parts.sessions),
@@ -90,10 +104,27 @@ pub(crate) fn public(
         audit: Arc::clone(&parts.audit),
         trusted_proxies: parts.trusted_proxies.clone(),
     };
+    let account = AccountApi {
+        users: Arc::clone(&parts.users),
+        sessions: Arc::clone(&parts.sessions),
+        authenticator: Arc::clone(&parts.authenticator),
+        links: parts.postman.links.clone(),
+        postman: Arc::clone(&parts.postman),
+        outbox: Arc::clone(&parts.outbox),
+        throttle: Arc::clone(&parts.letter_throttle),
+        audit: Arc::clone(&parts.audit),
+        trusted_proxies: parts.trusted_proxies.clone(),
+    };
     let audit = AuditApi { audit: Arc::clone(&parts.audit), authenticator: Arc::clone(&parts.authenticator) };
+    let signing_keys = SigningKeysApi {
+        keyring: Arc::clone(&parts.keyring),
+        authenticator: Arc::clone(&parts.authenticator),
+        audit: Arc::clone(&parts.audit),
+        trusted_proxies: parts.trusted_proxies.clone(),
+    };
     let api = OpenApiService::new(
         (
-            Checked::new((auth, password, sessions, audit), operations, limit),
+            Checked::new((auth, password, sessions, account, audit, signing_keys), operations, limit),
             Proxied::<UsersApi<Described>>::new(Arc::clone(&binding)),
             Proxied::<RolesApi<Described>>::new(binding),
         ),
@@ -102,11 +133,12 @@ pub(crate) fn public(
     );
     let mut route = Route::new()
         .at("/healthz", poem::get(Live))
-        .at("/.well-known/jwks.json", poem::get(JwkSetEndpoint { keys: Arc::clone(&parts.access_keys) }))
+        .at("/.well-known/jwks.json", poem::get(JwkSetEndpoint::new(&parts.keyring, Purpose::Access)))
         .at(
             kit::internal_token::KEYS_PATH,
-            poem::get(JwkSetEndpoint { keys: Arc::clone(&parts.internal_keys) }),
+            poem::get(JwkSetEndpoint::new(&parts.keyring, Purpose::Internal)),
         );
+    route = account_pages::routes(route);
     if let Some(document) = document {
         for path in DOCS {
             paths.add(path, Method::GET);
@@ -114,5 +146,6 @@ pub(crate) fn public(
         route = docs::routes(route, document);
     }
     let route = route.nest_no_strip("/", api.into_endpoint()).map_to_response();
+    let route = LookUpKeys { inner: route, keyring: Arc::clone(&parts.keyring) };
     Edge::new(route, "gateway", Arc::new(paths), Trust::Nobody)
 }

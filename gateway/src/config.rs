@@ -4,7 +4,10 @@ use std::{net::SocketAddr, time::Duration};
 
 use kit::{client_address::TrustedProxies, database::DatabaseUrl, server::Limits};
 
-use crate::identity::master_key::MasterKey;
+use crate::{
+    identity::master_key::MasterKey,
+    mail::{Templates, Transport},
+};
 
 /// What the gateway needs to run.
 #[derive(Debug, Clone)]
@@ -23,6 +26,8 @@ pub struct Config {
     pub audience: String,
     /// Seals private keys at rest, and proves refresh tokens genuine.
     pub master_key: MasterKey,
+    /// How long a signing key is published before it signs; 5 minutes by default.
+    pub key_publish_time: Duration,
     /// How long an access token is good; 15 minutes by default.
     pub access_token_time: Duration,
     /// How long a session lives without a refresh; 30 days by default.
@@ -49,8 +54,23 @@ pub struct Config {
     pub upstream_time: Duration,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
+    /// Letters to users.
+    pub mail: Mail,
     /// Whether `/docs`, `/redoc` and the documents are served.
     pub docs: bool,
+}
+
+/// How letters are written and sent.
+#[derive(Debug, Clone)]
+pub struct Mail {
+    /// Unset: none is sent, and admins pass links on.
+    pub transport: Option<Transport>,
+    /// What they say.
+    pub templates: Templates,
+    /// What links start with, without a trailing slash. Unset: the gateway's own pages.
+    pub link_url: Option<String>,
+    /// Whether signing in needs an address that was proved.
+    pub require_verified_address: bool,
 }
 
 impl Config {

@@ -5,16 +5,18 @@ mod composition;
 mod config;
 mod document;
 mod identity;
+mod mail;
 mod parts;
 mod serve;
 mod services;
 mod store;
 mod upstream;
 
-pub use config::Config;
+pub use config::{Config, Mail};
 pub use document::{documents, operations, public_document};
 pub use identity::{
     master_key::{BadMasterKey, MasterKey},
     operator::{OPERATOR_TOKEN_TIME, OperatorError, operator_token},
 };
+pub use mail::{BadTemplate, BadTransport, Templates, Transport};
 pub use serve::{Listeners, Service, StartError, bind, bind_on};

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use kit::{client_address::TrustedProxies, database::Database};
 
 use crate::{
     identity::{
-        audit::Audit, authenticate::Authenticator, keys::Keys, revocation::Revoked, sessions::Sessions,
+        audit::Audit, authenticate::Authenticator, keyring::Keyring, revocation::Revoked, sessions::Sessions,
         throttle::Throttle,
     },
+    mail::{Outbox, Postman},
     upstream::{Upstream, UsersClient},
 };
 
@@ -19,10 +19,13 @@ pub(crate) struct Parts {
     pub(crate) users: Arc<UsersClient>,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) sessions: Arc<Sessions>,
-    pub(crate) access_keys: Arc<ArcSwap<Keys>>,
-    pub(crate) internal_keys: Arc<ArcSwap<Keys>>,
+    pub(crate) keyring: Arc<Keyring>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) throttle: Arc<Throttle>,
+    pub(crate) letter_throttle: Arc<Throttle>,
+    pub(crate) postman: Arc<Postman>,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) require_verified_address: bool,
     pub(crate) audit: Arc<Audit>,
     pub(crate) revoked: Arc<Revoked>,
     pub(crate) database: Database,

@@ -1,8 +1,7 @@
 //! Builds the gateway's parts and runs them until told to stop.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use arc_swap::ArcSwap;
 use contract::operation::Operation;
 use kit::{
     body::BodyLimit,
@@ -22,20 +21,27 @@ use crate::{
     identity::{
         access_token, attempts,
         audit::Audit,
-        authenticate::Authenticator,
-        keys::{self, Keys, Purpose, SigningFault},
-        master_key::MasterKey,
+        authenticate::{Authenticator, INTERNAL_TOKEN_TIME},
+        keyring::{KeyTimes, Keyring, KeyringFault},
+        keys::{Purpose, SigningFault},
+        links::Links,
+        operator::OPERATOR_TOKEN_TIME,
         revocation::Revoked,
         sessions::{Lifetimes, Sessions},
-        throttle::Throttle,
+        throttle::{self, Throttle},
         watch::{self, Watch},
     },
+    mail::{Outbox, Postman},
     parts::Parts,
     store,
     upstream::{Upstream, UsersClient},
 };
 
-/// Connections of the watch over revocations.
+/// Letters that can be asked for about one account from one address before a wait, and how long they are remembered.
+const LETTERS: u32 = 5;
+const LETTER_WINDOW: Duration = Duration::from_hours(1);
+
+/// Connections of the watch over revocations and keys.
 const WATCH_CONNECTIONS: u32 = 1;
 
 /// The gateway can't start.
@@ -64,6 +70,15 @@ pub enum StartError {
     /// The documents do not fit together.
     #[error(transparent)]
     Document(#[from] OperationsError),
+}
+
+impl From<KeyringFault> for StartError {
+    fn from(fault: KeyringFault) -> Self {
+        match fault {
+            KeyringFault::Database(error) => Self::Database(error),
+            other => Self::Keys(other.to_string()),
+        }
+    }
 }
 
 impl From<SigningFault> for StartError {
@@ -133,7 +148,7 @@ pub async fn bind_on(listeners: Listeners, config: Config) -> Result<Service, St
     let limit = BodyLimit { bytes: config.body_bytes, time: config.body_time };
     let parts = parts(&config, database, server.address()).await?;
     let own = Database::connect(&config.database_url, WATCH_CONNECTIONS, "platform-gateway-watch").await?;
-    let watch = watch::begin(Arc::clone(&parts.revoked), own).await?;
+    let watch = watch::begin(Arc::clone(&parts.revoked), Arc::clone(&parts.keyring), own).await?;
     Ok(Service { server, ops, parts, watch, operations, document, limit })
 }
 
@@ -142,23 +157,26 @@ async fn listen(setting: &'static str, address: SocketAddr, limits: Limits) -> R
 }
 
 async fn parts(config: &Config, database: Database, address: SocketAddr) -> Result<Parts, StartError> {
-    let access_keys =
-        Arc::new(ArcSwap::from_pointee(open_keys(&database, Purpose::Access, &config.master_key).await?));
-    let internal_keys =
-        Arc::new(ArcSwap::from_pointee(open_keys(&database, Purpose::Internal, &config.master_key).await?));
+    let times = KeyTimes {
+        publish: config.key_publish_time,
+        // Whatever signs access tokens for longer than these must be named here: a rotation waits for their end.
+        access_token: config.access_token_time.max(OPERATOR_TOKEN_TIME),
+        internal_token: INTERNAL_TOKEN_TIME,
+    };
+    let keyring = Arc::new(Keyring::open(database.clone(), config.master_key.clone(), times).await?);
     let revoked = Arc::new(Revoked::new(config.revocation_grace));
     let issuer = config.issuer(address).unwrap_or_default();
     let expected =
         Expected { kind: access_token::KIND, issuer: issuer.clone(), audience: config.audience.clone() };
     let authenticator = Arc::new(Authenticator::new(
-        Arc::clone(&access_keys),
-        Arc::clone(&internal_keys),
+        Arc::clone(keyring.keys(Purpose::Access)),
+        Arc::clone(keyring.keys(Purpose::Internal)),
         expected,
         Arc::clone(&revoked),
     ));
     let sessions = Arc::new(Sessions {
         database: database.clone(),
-        keys: Arc::clone(&access_keys),
+        keys: Arc::clone(keyring.keys(Purpose::Access)),
         refresh_key: config.master_key.refresh_key().map_err(SigningFault::from)?,
         revoked: Arc::clone(&revoked),
         lifetimes: Lifetimes {
@@ -166,41 +184,53 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
             sliding: config.refresh_sliding,
             absolute: config.refresh_absolute,
         },
-        issuer,
+        issuer: issuer.clone(),
         audience: config.audience.clone(),
     });
     let upstream = Upstream::new(&config.users_url, config.upstream_connect_time, config.upstream_time)
         .map_err(|error| StartError::UpstreamUrl(error.to_string()))?;
     let upstream = Arc::new(upstream);
     let users = Arc::new(UsersClient::new(Arc::clone(&upstream), Arc::clone(&authenticator)));
+    let postman = Arc::new(postman(config, &database, &issuer));
     Ok(Parts {
         upstream,
-        users,
+        users: Arc::clone(&users),
         authenticator,
         sessions,
-        access_keys,
-        internal_keys,
+        keyring,
         trusted_proxies: config.trusted_proxies.clone(),
         throttle: Throttle::new(
+            throttle::Kind::SignIn,
             database.clone(),
             attempts::Limits::new(config.login_attempts, config.login_window),
         ),
+        letter_throttle: Throttle::new(
+            throttle::Kind::Letter,
+            database.clone(),
+            attempts::Limits::new(LETTERS, LETTER_WINDOW),
+        ),
+        outbox: Outbox::new(users, Arc::clone(&postman)),
+        postman,
+        require_verified_address: config.mail.require_verified_address,
         audit: Arc::new(Audit::new(database.clone(), Arc::clone(&revoked))),
         revoked,
         database,
     })
 }
 
-/// The keys of a purpose; the first replica on an empty database makes them.
-async fn open_keys(database: &Database, purpose: Purpose, master: &MasterKey) -> Result<Keys, StartError> {
-    let stored = store::keys::all(database, purpose.name()).await?;
-    let stored = if stored.iter().any(|key| key.state == "active") {
-        stored
-    } else {
-        store::keys::add_active(database, keys::generate(purpose, master)?, kit::clock::now()).await?;
-        store::keys::all(database, purpose.name()).await?
-    };
-    Ok(Keys::open(purpose, &stored, master)?)
+fn postman(config: &Config, database: &Database, issuer: &str) -> Postman {
+    let host = url::Url::parse(issuer).ok().and_then(|url| url.host_str().map(ToOwned::to_owned));
+    let name = config.mail.transport.as_ref().and_then(|transport| transport.name().map(ToOwned::to_owned));
+    Postman {
+        links: Links {
+            database: database.clone(),
+            master_key: config.master_key.clone(),
+            base: config.mail.link_url.clone().unwrap_or_else(|| format!("{issuer}/account")),
+        },
+        templates: config.mail.templates.clone(),
+        transport: config.mail.transport.clone(),
+        platform: name.or(host).unwrap_or_default(),
+    }
 }
 
 impl Service {
@@ -222,9 +252,13 @@ impl Service {
         let public = composition::public(&parts, operations, limit, document);
         let ready = Ready::new(checks(&parts.database), shutdown.clone());
         let following = tokio::spawn(watch.run(shutdown.clone()));
+        let sending = tokio::spawn(Arc::clone(&parts.outbox).run(shutdown.clone()));
         tokio::join!(server.run(public, shutdown.clone()), ops.run(operations_listener(ready), shutdown));
-        if following.await.is_err() {
-            tracing::error!("the watch over revocations ended early");
+        for (what, task) in [("watch over revocations and keys", following), ("sending of letters", sending)]
+        {
+            if task.await.is_err() {
+                tracing::error!(what, "ended early");
+            }
         }
         if let Err(error) = parts.database.close().await {
             tracing::warn!(%error, "the gateway's database was not closed cleanly");

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod keys;
 pub(crate) mod login_attempts;
+pub(crate) mod one_time_tokens;
 pub(crate) mod revocations;
 pub(crate) mod sessions;
 
@@ -15,5 +16,7 @@ pub(crate) const SCHEMA: kit::database::Schema = kit::database::Schema {
         "m20261125_000002_sessions",
         "m20261125_000003_service_accounts",
         "m20261125_000004_audit",
+        "m20261125_000005_signing_key_life",
+        "m20261125_000020_one_time_addresses",
     ],
 };

@@ -1,7 +1,9 @@
 //! Internal tokens: how a service knows, offline, for whom the gateway calls it.
 //!
 //! The gateway signs one for each caller and service (in the manner of RFC 8693); the service checks it against the
-//! gateway's internal keys, which it fetches once and again only for a `kid` it does not know.
+//! gateway's internal keys. It asks for them again where what it has is older than [`FRESH`], so that a compromised key is
+//! gone within the second, and for a key it does not know, but seldom: the gateway publishes a key long before it signs, so
+//! whoever sends unknown ones makes them up. What could be fetched last stays where the gateway can't be reached.
 
 use std::{
     collections::BTreeSet,
@@ -11,7 +13,10 @@ use std::{
 
 use arc_swap::ArcSwap;
 use contract::{Caller, Problem, Role, SessionId, Subject};
-use http::{HeaderName, HeaderValue};
+use http::{
+    HeaderName, HeaderValue, StatusCode,
+    header::{ETAG, IF_NONE_MATCH},
+};
 use jsonwebtoken::jwk::JwkSet;
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use serde::{Deserialize, Serialize};
@@ -34,8 +39,14 @@ pub const KEYS_PATH: &str = "/.well-known/internal-jwks.json";
 /// On a refusal of the token itself, so that the gateway can tell it from a caller who is gone: the one is the gateway's fault.
 pub const REFUSED: HeaderName = HeaderName::from_static("platform-token-refused");
 
-/// At most one fetch of the keys in this time.
-const FETCH_PAUSE: Duration = Duration::from_secs(2);
+/// Keys that were fetched longer ago are asked for again when a token is checked.
+const FRESH: Duration = Duration::from_millis(500);
+
+/// At most one fetch in this time for keys that are not known.
+const UNKNOWN_PAUSE: Duration = Duration::from_secs(30);
+
+/// At most one fetch in this time while there are no keys at all.
+const EMPTY_PAUSE: Duration = Duration::from_millis(250);
 
 /// The longest a fetch of the keys may take.
 const FETCH_TIME: Duration = Duration::from_secs(3);
@@ -88,11 +99,38 @@ enum Fault {
 /// Verifies internal tokens for one service.
 pub struct InternalTokens {
     expected: Expected,
-    keys: ArcSwap<KeySet>,
+    keys: ArcSwap<Fetched>,
     keys_url: String,
     client: reqwest::Client,
-    last_fetch: Mutex<Option<Instant>>,
-    verified: moka::sync::Cache<String, (i64, Arc<Caller>)>,
+    fetching: Mutex<Tries>,
+    verified: moka::sync::Cache<String, Verified>,
+}
+
+/// The keys as they were fetched last.
+#[derive(Default)]
+struct Fetched {
+    set: KeySet,
+    etag: Option<HeaderValue>,
+    at: Option<Instant>,
+}
+
+/// When a fetch was last begun.
+#[derive(Default)]
+struct Tries {
+    /// To have the keys anew.
+    anew: Option<Instant>,
+    /// To have keys at all.
+    first: Option<Instant>,
+    /// For a key that was not known.
+    unknown: Option<Instant>,
+}
+
+/// A token that was verified.
+#[derive(Clone)]
+struct Verified {
+    caller: Arc<Caller>,
+    kid: Arc<str>,
+    expires: i64,
 }
 
 impl InternalTokens {
@@ -108,61 +146,116 @@ impl InternalTokens {
             .build()?;
         Ok(Self {
             expected: Expected { kind: KIND, issuer: ISSUER.to_owned(), audience: service.to_owned() },
-            keys: ArcSwap::from_pointee(KeySet::default()),
+            keys: ArcSwap::from_pointee(Fetched::default()),
             keys_url: format!("{}{KEYS_PATH}", gateway_url.trim_end_matches('/')),
             client,
-            last_fetch: Mutex::new(None),
+            fetching: Mutex::default(),
             verified: moka::sync::Cache::new(REMEMBERED),
         })
     }
 
     /// The caller a request is made for.
     async fn caller(&self, token: &str) -> Result<Arc<Caller>, Fault> {
-        let now = crate::clock::now().seconds();
-        if let Some((expires, caller)) = self.verified.get(token)
-            && now < expires
-        {
-            return Ok(caller);
-        }
-        let claims = match self.keys.load().verify::<InternalClaims>(token, &self.expected) {
-            Err(TokenFault::UnknownKey) => {
-                self.fetch().await?;
-                self.keys.load().verify(token, &self.expected)?
-            }
-            other => other?,
+        let remembered = self.verified.get(token);
+        let kid: Option<Arc<str>> = match &remembered {
+            Some(verified) => Some(Arc::clone(&verified.kid)),
+            None => crate::token::kid(token).map(Arc::from),
         };
+        if let Some(kid) = &kid {
+            self.look_up(kid).await?;
+        }
+        let keys = self.keys.load();
+        if let Some(verified) = remembered
+            && crate::clock::now().seconds() < verified.expires
+            && keys.set.knows(&verified.kid)
+        {
+            return Ok(verified.caller);
+        }
+        let claims: InternalClaims = keys.set.verify(token, &self.expected)?;
+        let kid = kid.ok_or(TokenFault::UnknownKey)?;
         let expires = claims.exp;
         let caller = Arc::new(caller_of(claims)?);
-        self.verified.insert(token.to_owned(), (expires, Arc::clone(&caller)));
+        self.verified.insert(token.to_owned(), Verified { caller: Arc::clone(&caller), kid, expires });
         Ok(caller)
     }
 
-    /// Fetches the keys, at most once in [`FETCH_PAUSE`]; the last good set stays where that fails.
-    async fn fetch(&self) -> Result<(), Fault> {
-        let Ok(mut last) = tokio::time::timeout(FETCH_TIME, self.last_fetch.lock()).await else {
-            return Err(Fault::Keys("another fetch is still going on".to_owned()));
+    /// Sees to it that the keys are fresh, or that a key that is not known was asked for.
+    async fn look_up(&self, kid: &str) -> Result<(), Fault> {
+        let known = {
+            let keys = self.keys.load();
+            let fresh = keys.at.is_some_and(|at| at.elapsed() < FRESH);
+            keys.set.knows(kid).then_some(fresh)
         };
-        if last.is_some_and(|at| at.elapsed() < FETCH_PAUSE) {
-            return Ok(());
+        match known {
+            Some(true) => {}
+            Some(false) => self.fetch_anew().await,
+            None => self.fetch_unknown(kid).await?,
         }
-        let result = self.fetch_set().await;
-        *last = Some(Instant::now());
-        match result {
-            Ok(set) => {
-                self.keys.store(Arc::new(KeySet::of(&set)));
-                Ok(())
-            }
-            Err(error) => {
-                // A gateway that was not up yet is asked again at the next call.
-                *last = None;
-                Err(Fault::Keys(error.to_string()))
-            }
-        }
+        Ok(())
     }
 
-    async fn fetch_set(&self) -> Result<JwkSet, reqwest::Error> {
-        self.client.get(&self.keys_url).send().await?.error_for_status()?.json().await
+    /// Only one request waits for this; the others go on with what there is, and so do all where it fails.
+    async fn fetch_anew(&self) {
+        let Ok(mut tries) = self.fetching.try_lock() else { return };
+        if tries.anew.is_some_and(|at| at.elapsed() < FRESH) {
+            return;
+        }
+        tries.anew = Some(Instant::now());
+        self.fetch().await.unwrap_or_else(|error| warn_of(&error));
     }
+
+    async fn fetch_unknown(&self, kid: &str) -> Result<(), Fault> {
+        let Ok(mut tries) = tokio::time::timeout(FETCH_TIME, self.fetching.lock()).await else {
+            return Err(Fault::Keys("another fetch is still going on".to_owned()));
+        };
+        let (known, empty) = {
+            // Whoever held the lock may have fetched it.
+            let keys = self.keys.load();
+            (keys.set.knows(kid), keys.set.is_empty())
+        };
+        if known {
+            return Ok(());
+        }
+        if empty {
+            if tries.first.is_some_and(|at| at.elapsed() < EMPTY_PAUSE) {
+                return Err(Fault::Keys("they could not be fetched a moment ago".to_owned()));
+            }
+            tries.first = Some(Instant::now());
+            return self.fetch().await;
+        }
+        if tries.unknown.is_none_or(|at| at.elapsed() >= UNKNOWN_PAUSE) {
+            tries.unknown = Some(Instant::now());
+            self.fetch().await.unwrap_or_else(|error| warn_of(&error));
+        }
+        Ok(())
+    }
+
+    async fn fetch(&self) -> Result<(), Fault> {
+        let fault = |error: reqwest::Error| Fault::Keys(error.to_string());
+        let before = self.keys.load_full();
+        let mut request = self.client.get(&self.keys_url);
+        if let Some(etag) = &before.etag {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
+        let answer = request.send().await.and_then(reqwest::Response::error_for_status).map_err(fault)?;
+        let at = Some(Instant::now());
+        if answer.status() == StatusCode::NOT_MODIFIED {
+            let (set, etag) = (before.set.clone(), before.etag.clone());
+            self.keys.store(Arc::new(Fetched { set, etag, at }));
+            return Ok(());
+        }
+        let etag = answer.headers().get(ETAG).cloned();
+        let set = KeySet::of(&answer.json::<JwkSet>().await.map_err(fault)?);
+        if set.is_empty() {
+            return Err(Fault::Keys("the set holds no key".to_owned()));
+        }
+        self.keys.store(Arc::new(Fetched { set, etag, at }));
+        Ok(())
+    }
+}
+
+fn warn_of(error: &Fault) {
+    tracing::warn!(%error, "the last keys of the gateway stay");
 }
 
 fn caller_of(claims: InternalClaims) -> Result<Caller, TokenFault> {

@@ -78,6 +78,12 @@ impl KeySet {
         self.0.contains_key(kid)
     }
 
+    /// Whether it holds no key at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Checks a token and gives its claims.
     ///
     /// # Errors
@@ -149,6 +155,15 @@ fn fault(kind: &ErrorKind) -> TokenFault {
         }
         _ => TokenFault::Malformed,
     }
+}
+
+/// The key that a token says it is signed with, unchecked; `None` for what is no signed token, or too long for one.
+#[must_use]
+pub fn kid(token: &str) -> Option<String> {
+    if token.len() > LONGEST {
+        return None;
+    }
+    jsonwebtoken::decode_header(token).ok()?.kid
 }
 
 /// The bearer token of an `Authorization` header (RFC 6750 §2.1; the scheme in any case, RFC 9110 §11.1).

@@ -4,6 +4,8 @@ mod m20261125_000001_signing_keys;
 mod m20261125_000002_sessions;
 mod m20261125_000003_service_accounts;
 mod m20261125_000004_audit;
+mod m20261125_000005_signing_key_life;
+mod m20261125_000020_one_time_addresses;
 
 use kit::database::Schema;
 use sea_orm_migration::MigrationTrait;
@@ -16,6 +18,8 @@ pub(crate) const SCHEMA: Schema = Schema {
         "m20261125_000002_sessions",
         "m20261125_000003_service_accounts",
         "m20261125_000004_audit",
+        "m20261125_000005_signing_key_life",
+        "m20261125_000020_one_time_addresses",
     ],
 };
 
@@ -25,5 +29,7 @@ pub(crate) fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m20261125_000002_sessions::Migration),
         Box::new(m20261125_000003_service_accounts::Migration),
         Box::new(m20261125_000004_audit::Migration),
+        Box::new(m20261125_000005_signing_key_life::Migration),
+        Box::new(m20261125_000020_one_time_addresses::Migration),
     ]
 }

@@ -1,39 +1,11 @@
 // Drives /docs and /redoc in a real headless Chromium that has no way out of this machine: signs in by "Authorize",
 // tries "list users", and fails on any request to another host, script error or refusal by the content security policy.
-import { createRequire } from "node:module";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { launch, watch } from "./chromium.mjs";
 
-const require = createRequire(join(process.cwd(), "target/tools/node/"));
-const { chromium } = require("playwright-core");
 const base = process.env.PLATFORM_URL;
-const profile = mkdtempSync(join(tmpdir(), "platform-browser-"));
-
-const browser = await chromium.launchPersistentContext(profile, {
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  headless: true,
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-  ],
-});
-
+const { browser, close } = await launch();
 const faults = [];
-function watch(page, name) {
-  page.on("pageerror", (error) => faults.push(`${name}: ${error}`));
-  page.on("console", (message) => message.type() === "error" && faults.push(`${name}: ${message.text()}`));
-  page.on("request", (request) => {
-    const url = new URL(request.url());
-    if (["http:", "https:"].includes(url.protocol) && url.origin !== base) faults.push(`${name} asks for ${request.url()}`);
-  });
-}
 function check(condition, message) {
   if (!condition) throw new Error(message);
   console.log(`ok    ${message}`);
@@ -44,7 +16,7 @@ let page;
 try {
   page = await browser.newPage();
   page.setDefaultTimeout(20_000);
-  watch(page, "/docs");
+  watch(page, "/docs", base, faults);
   await page.goto(`${base}/docs`);
   await page.locator(".opblock").first().waitFor();
   const served = await (await fetch(`${base}/api_v1/openapi.json`)).json();
@@ -74,7 +46,7 @@ try {
 
   page = await browser.newPage();
   page.setDefaultTimeout(20_000);
-  watch(page, "/redoc");
+  watch(page, "/redoc", base, faults);
   await page.goto(`${base}/redoc`);
   await page.locator("h1").first().waitFor();
   await page.locator('[data-item-id^="tag/"], [data-section-id^="tag/"]').first().waitFor();
@@ -85,8 +57,7 @@ try {
   console.error(`FAILED ${error}`);
   if (process.env.SCREENSHOTS) await page?.screenshot({ path: join(process.env.SCREENSHOTS, "failure.png") });
 } finally {
-  await browser.close();
-  rmSync(profile, { recursive: true, force: true });
+  await close();
 }
 for (const fault of faults) console.error(`FAILED ${fault}`);
 process.exit(failed || faults.length ? 1 : 0);

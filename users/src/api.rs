@@ -9,8 +9,8 @@ use std::sync::Arc;
 use contract::{
     Caller, Email, Problem, ProblemKind, Role, UserId,
     users::{
-        Clearable, Credentials, Identity, InternalPort, ListUsers, NewCredentials, NewUser, Page, Tagged,
-        User as WireUser, UserPatch, UserUpdate, UsersPort,
+        Addressed, Clearable, Credentials, Identity, InternalPort, ListUsers, NewCredentials, NewUser, Page,
+        PasswordReset, Tagged, User as WireUser, UserPatch, UserUpdate, UsersPort,
         port::{Conditions, Fetched},
         types::Nullable,
     },
@@ -76,7 +76,7 @@ impl UsersPort for Api {
             },
         };
         let user = self.users.create(Actor::of(caller), account).await.map_err(problem::of)?;
-        Ok(tagged(Changed { user, sessions_ended: false, tokens_ended: false }))
+        Ok(tagged(Changed { address_changed: true, ..Changed::unchanged(user) }))
     }
 
     async fn get_user(
@@ -89,7 +89,7 @@ impl UsersPort for Api {
         if conditions::is_current(&conditions, &user) {
             return Ok(Fetched::NotModified(conditions::etag(&user)));
         }
-        Ok(Fetched::Found(tagged(Changed { user, sessions_ended: false, tokens_ended: false })))
+        Ok(Fetched::Found(tagged(Changed::unchanged(user))))
     }
 
     async fn update_user(
@@ -168,6 +168,32 @@ impl InternalPort for Api {
         gateway_alone(caller)?;
         self.users.identify(id).await.map(identity).map_err(problem::of)
     }
+
+    async fn find_user(&self, caller: &Caller, wanted: Addressed) -> Result<Identity, Problem> {
+        gateway_alone(caller)?;
+        self.users.find_by_email(&wanted.email).await.map(identity).map_err(problem::of)
+    }
+
+    async fn reset_password(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        reset: PasswordReset,
+    ) -> Result<Identity, Problem> {
+        gateway_alone(caller)?;
+        let changed = self.users.reset_password(id, &reset.password.into(), &reset.email).await;
+        changed.map(|changed| identity(changed.user)).map_err(problem::of)
+    }
+
+    async fn verify_address(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        address: Addressed,
+    ) -> Result<Identity, Problem> {
+        gateway_alone(caller)?;
+        self.users.verify_address(id, &address.email).await.map(identity).map_err(problem::of)
+    }
 }
 
 fn gateway_alone(caller: &Caller) -> Result<(), Problem> {
@@ -186,12 +212,14 @@ fn tagged(changed: Changed) -> Tagged {
         etag: conditions::etag(&changed.user),
         sessions_ended: changed.sessions_ended,
         tokens_ended: changed.tokens_ended,
+        address_unproved: changed.address_changed && !changed.user.email_verified(),
         user: wire(changed.user),
     }
 }
 
 fn wire(user: User) -> WireUser {
     WireUser {
+        email_verified: user.email_verified(),
         id: user.id,
         email: user.email,
         is_active: user.is_active,

@@ -1,6 +1,7 @@
 //! The rules about users. Knows neither HTTP nor SQL: `api` speaks to it, `store` serves it.
 
 pub mod access;
+mod account;
 pub mod change;
 pub mod cursor;
 pub mod error;

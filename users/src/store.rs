@@ -25,7 +25,7 @@ use crate::domain::{
 pub const SCHEMA: Schema = Schema {
     service: "users",
     table: "users_migrations",
-    migrations: &["m20261125_000001_users", "m20261125_000002_roles"],
+    migrations: &["m20261125_000001_users", "m20261125_000002_roles", "m20261125_000010_verified_address"],
 };
 
 /// Changes that can take away the last active admin queue behind this advisory lock on PostgreSQL ("admins" in ASCII).

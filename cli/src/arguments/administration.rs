@@ -98,6 +98,27 @@ pub(crate) enum UserCommand {
         #[command(flatten)]
         password: PasswordArguments,
     },
+    /// Have a user set a new password by a link: sent to their address, or printed where no mail is sent
+    Reset {
+        /// Id or e-mail address
+        #[arg(value_parser = id_or_address)]
+        user: String,
+        /// Print the link, and send no mail
+        #[arg(long, env = "PLATFORM_PRINT_LINK")]
+        print_link: bool,
+    },
+    /// Create a user who sets the password by a link: sent to their address, or printed where no mail is sent
+    Invite {
+        /// E-mail address
+        #[arg(value_name = "EMAIL")]
+        email: String,
+        /// Names and roles.
+        #[command(flatten)]
+        fields: UserFields,
+        /// Print the link, and send no mail
+        #[arg(long, env = "PLATFORM_PRINT_LINK")]
+        print_link: bool,
+    },
     /// Delete a user
     Delete {
         /// Id or e-mail address

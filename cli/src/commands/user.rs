@@ -3,6 +3,7 @@
 mod change;
 mod create;
 pub(super) mod find;
+mod link;
 mod list;
 
 use serde_json::Value;
@@ -51,6 +52,10 @@ pub(crate) async fn run(context: &mut Context, global: &Global, verb: UserComman
             let new = change::NewPassword { current_file: current_password_file, must_change, password };
             change::set_password(context, &connection, &user, new).await
         }
+        UserCommand::Reset { user, print_link } => link::reset(context, &connection, &user, print_link).await,
+        UserCommand::Invite { email, fields, print_link } => {
+            link::invite(context, &connection, &email, &fields, print_link).await
+        }
         UserCommand::Delete { user, yes } => change::delete(context, &connection, &user, yes).await,
     }
 }
@@ -71,6 +76,7 @@ const DETAILS: &[Column] = &[
     Column::new("E-mail", "email"),
     Column::new("First name", "first_name"),
     Column::new("Last name", "last_name"),
+    Column::with("Address confirmed", "email_verified", |row| yes_or_no(&row["email_verified"])),
     Column::with("Active", "is_active", active),
     Column::new("Roles", "roles"),
     Column::with("Must change password", "must_change_password", must_change),

@@ -4,7 +4,9 @@
 mod audit;
 mod configuration;
 mod journey;
+mod keys;
 mod manners;
+mod master_key;
 mod postgres;
 mod process;
 mod roles;

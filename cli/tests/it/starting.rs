@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
+use secrecy::ExposeSecret as _;
+
 use crate::process::Place;
 
 #[test]
@@ -88,8 +90,8 @@ fn a_lost_master_key_is_told_and_not_replaced() {
     let mut platform = Place::new().serve(&[]);
     platform.signal("TERM");
     platform.end();
-    fs::write(platform.place.data().join("master.key"), "VGhpcyBpcyBhIGtleSBvZiAzMiBieXRlcyBsZW5ndGg=\n")
-        .unwrap();
+    let other = gateway::MasterKey::generate().unwrap().to_base64();
+    fs::write(platform.place.data().join("master.key"), other.expose_secret()).unwrap();
     let ended = platform.place.run(&["serve", "--set", "log.level=error"]).failed(1, "signing keys");
     assert!(ended.stderr.contains("master.key"), "{ended:#?}");
 }
@@ -107,9 +109,7 @@ fn migrations_go_up_and_down_and_tell_where_they_stand() {
     place.run(&["migrate", "down", "--service", "users"]).failed(2, "--yes");
     place.run(&["migrate", "down", "--service", "users", "--yes"]).done();
     let status = place.run(&["migrate", "status", "--service", "users", "-o", "json"]).done().json();
-    let applied = status.as_array().unwrap().iter().map(|row| &row["applied"]);
-    let last = applied.clone().count() - 1;
-    assert!(applied.enumerate().all(|(step, applied)| *applied == (step < last)), "one step back: {status}");
+    assert_eq!(status.as_array().unwrap().last().unwrap()["applied"], false);
     place.run(&["migrate", "up"]).done();
     place.run(&["migrate", "redo", "--yes"]).done();
     place.run(&["migrate", "fresh", "--yes"]).done();

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::{
-    Credentials, Identity, InternalApi, InternalPort, ListUsers, NewCredentials, NewUser, Page, RolesApi,
-    RolesPort, Tagged, UserPatch, UserUpdate, UsersApi, UsersPort, internal, policies,
+    Addressed, Credentials, Identity, InternalApi, InternalPort, ListUsers, NewCredentials, NewUser, Page,
+    PasswordReset, RolesApi, RolesPort, Tagged, UserPatch, UserUpdate, UsersApi, UsersPort, internal,
+    policies,
     port::{Conditions, Fetched},
     roles::{self, KnownRole, NewRole},
 };
@@ -64,6 +65,18 @@ impl InternalPort for Described {
     }
 
     async fn identify_user(&self, _: &Caller, _: UserId) -> Result<Identity, Problem> {
+        match *self {}
+    }
+
+    async fn find_user(&self, _: &Caller, _: Addressed) -> Result<Identity, Problem> {
+        match *self {}
+    }
+
+    async fn reset_password(&self, _: &Caller, _: UserId, _: PasswordReset) -> Result<Identity, Problem> {
+        match *self {}
+    }
+
+    async fn verify_address(&self, _: &Caller, _: UserId, _: Addressed) -> Result<Identity, Problem> {
         match *self {}
     }
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::User;
 use crate::{
-    Caller, Problem, Secret, UserId, caller::CallerOf, document::Policy, operation::Access, payload::Json,
-    secret::NewPassword,
+    Caller, Email, Problem, Secret, UserId, caller::CallerOf, document::Policy, operation::Access,
+    payload::Json, secret::NewPassword,
 };
 
 /// An address and a password, as typed.
@@ -42,6 +42,22 @@ pub struct Identity {
     pub epoch: i64,
 }
 
+/// An address whose user is looked for.
+#[derive(Debug, Clone, Serialize, Deserialize, Object)]
+pub struct Addressed {
+    /// The address.
+    pub email: Email,
+}
+
+/// A new password, from somebody who followed a link sent to an address.
+#[derive(Debug, Clone, Serialize, Deserialize, Object)]
+pub struct PasswordReset {
+    /// The new password.
+    pub password: NewPassword,
+    /// Where the link was sent: it must still be the user's.
+    pub email: Email,
+}
+
 /// What each internal operation needs. The port refuses every caller that is not the gateway.
 #[must_use]
 pub fn policies() -> Vec<Policy> {
@@ -49,6 +65,9 @@ pub fn policies() -> Vec<Policy> {
         Policy::new("verify_credentials", Access::SignedIn, &[403]),
         Policy::new("change_credentials", Access::SignedIn, &[403]),
         Policy::new("identify_user", Access::SignedIn, &[403, 404]),
+        Policy::new("find_user", Access::SignedIn, &[403, 404]),
+        Policy::new("reset_password", Access::SignedIn, &[400, 403, 404, 412, 503]),
+        Policy::new("verify_address", Access::SignedIn, &[400, 403, 404, 412]),
     ]
 }
 
@@ -74,6 +93,29 @@ pub trait InternalPort: Send + Sync + 'static {
         &self,
         caller: &Caller,
         id: UserId,
+    ) -> impl Future<Output = Result<Identity, Problem>> + Send;
+
+    /// The user with an address; 404 where there is none.
+    fn find_user(
+        &self,
+        caller: &Caller,
+        wanted: Addressed,
+    ) -> impl Future<Output = Result<Identity, Problem>> + Send;
+
+    /// Sets the password of a user who followed a link; 412 where the address is another by now, 400 "Inactive user".
+    fn reset_password(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        reset: PasswordReset,
+    ) -> impl Future<Output = Result<Identity, Problem>> + Send;
+
+    /// Notes that a user followed a link sent to this address; 412 and 400 as for a new password.
+    fn verify_address(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        address: Addressed,
     ) -> impl Future<Output = Result<Identity, Problem>> + Send;
 }
 
@@ -119,5 +161,37 @@ impl<P: InternalPort> InternalApi<P> {
         user_id: Path<UserId>,
     ) -> Result<Json<Identity>, Problem> {
         self.port.identify_user(&caller.0, user_id.0).await.map(Json)
+    }
+
+    /// The user with an address
+    #[oai(path = "/internal/users/find", method = "post", operation_id = "find_user")]
+    async fn find_user(&self, caller: CallerOf, body: Json<Addressed>) -> Result<Json<Identity>, Problem> {
+        self.port.find_user(&caller.0, body.0).await.map(Json)
+    }
+
+    /// Set a password by a link
+    #[oai(path = "/internal/users/:user_id/password", method = "put", operation_id = "reset_password")]
+    async fn reset_password(
+        &self,
+        caller: CallerOf,
+        user_id: Path<UserId>,
+        body: Json<PasswordReset>,
+    ) -> Result<Json<Identity>, Problem> {
+        self.port.reset_password(&caller.0, user_id.0, body.0).await.map(Json)
+    }
+
+    /// Note that an address is proved
+    #[oai(
+        path = "/internal/users/:user_id/verified-address",
+        method = "put",
+        operation_id = "verify_address"
+    )]
+    async fn verify_address(
+        &self,
+        caller: CallerOf,
+        user_id: Path<UserId>,
+        body: Json<Addressed>,
+    ) -> Result<Json<Identity>, Problem> {
+        self.port.verify_address(&caller.0, user_id.0, body.0).await.map(Json)
     }
 }

@@ -16,6 +16,8 @@ pub struct Tagged {
     pub sessions_ended: bool,
     /// The change ended this user's access tokens ([`super::TOKENS_ENDED`]).
     pub tokens_ended: bool,
+    /// The user's address is new and not proved to be theirs ([`super::ADDRESS_UNPROVED`]).
+    pub address_unproved: bool,
 }
 
 /// One page of a listing.

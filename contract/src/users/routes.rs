@@ -199,10 +199,11 @@ impl<P: UsersPort> UsersApi<P> {
     ///
     /// Open to anybody while `users.registration` is `open`; else to admins.
     #[oai(path = "/api_v1/users", method = "post", operation_id = "create_user", tag = "Tag::Users")]
-    async fn create_user(&self, caller: CallerOf, body: Json<NewUser>) -> Result<Created, Problem> {
-        let Tagged { user, etag, .. } = self.port.create_user(&caller.0, body.0).await?;
-        let location = format!("/api_v1/users/{}", user.id);
-        Ok(Created::Created(Json(user), location, etag))
+    async fn create_user(&self, caller: CallerOf, body: Json<NewUser>) -> Result<Marked<Created>, Problem> {
+        let Tagged { user, etag, address_unproved, .. } = self.port.create_user(&caller.0, body.0).await?;
+        let id = user.id.to_string();
+        let created = Created::Created(Json(user), format!("/api_v1/users/{id}"), etag);
+        Ok(marked(Marked::new(created), &[(address_unproved, super::ADDRESS_UNPROVED)], &id))
     }
 
     /// Who I am
@@ -330,14 +331,20 @@ fn fetched(fetched: Fetched) -> One {
 
 fn changed(tagged: Tagged) -> Marked<One> {
     let id = tagged.user.id.to_string();
-    let answer = Marked::new(One::Ok(Json(tagged.user), tagged.etag));
-    if tagged.sessions_ended {
-        answer.header(super::SESSIONS_ENDED, id)
-    } else if tagged.tokens_ended {
-        answer.header(super::TOKENS_ENDED, id)
-    } else {
-        answer
-    }
+    let marks = [
+        (tagged.sessions_ended, super::SESSIONS_ENDED),
+        (tagged.tokens_ended && !tagged.sessions_ended, super::TOKENS_ENDED),
+        (tagged.address_unproved, super::ADDRESS_UNPROVED),
+    ];
+    marked(Marked::new(One::Ok(Json(tagged.user), tagged.etag)), &marks, &id)
+}
+
+/// The answer with what it tells the gateway alone: each header that applies names the user.
+fn marked<T>(answer: Marked<T>, marks: &[(bool, &'static str)], id: &str) -> Marked<T> {
+    marks
+        .iter()
+        .filter(|(applies, _)| *applies)
+        .fold(answer, |answer, (_, name)| answer.header(*name, id.to_owned()))
 }
 
 /// The `Link` to the next page: the request's own query with the cursor in it, and without `skip`.

@@ -140,6 +140,8 @@ pub struct User {
     pub email: Email,
     /// Whether the user may sign in.
     pub is_active: bool,
+    /// Whether its owner has proved the address to be theirs, or an admin vouched for it.
+    pub email_verified: bool,
     /// The given name.
     #[oai(validator(max_length = 255))]
     pub first_name: Nullable<String>,

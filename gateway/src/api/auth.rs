@@ -3,13 +3,13 @@
 use std::{net::IpAddr, sync::Arc};
 
 use contract::{
-    Problem, ProblemKind, Secret, Subject,
+    Problem, ProblemKind, Secret, Subject, UserId,
     document::Policy,
     operation::Access,
     payload::{Json, OptionalJson},
     users::{Clearable, Credentials, Identity},
 };
-use kit::{client_address::TrustedProxies, token::bearer};
+use kit::{client_address::TrustedProxies, request_id::RequestId, token::bearer};
 use poem::{Request, http::header};
 use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
 use secrecy::ExposeSecret;
@@ -23,6 +23,7 @@ use crate::{
         sessions::{Origin, Reason, SessionFault, Sessions, Tokens, own_session},
         throttle::Throttle,
     },
+    mail::{Errand, Outbox},
     services::proxied::{client_address, request_id},
     upstream::UsersClient,
 };
@@ -99,6 +100,8 @@ pub(crate) struct AuthApi {
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) throttle: Arc<Throttle>,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) require_verified_address: bool,
     pub(crate) audit: Arc<Audit>,
 }
 
@@ -123,10 +126,17 @@ impl AuthApi {
         self.audit.require_writable()?;
         let source = self.source(request)?;
         let client = source.address;
-        let (users, request_id) = (Arc::clone(&self.users), source.request_id.clone());
+        let (users, outbox, request_id) =
+            (Arc::clone(&self.users), Arc::clone(&self.outbox), source.request_id.clone());
+        let needs_proof = self.require_verified_address;
         let guess = Guess { action: "create_access_token", email: email.clone(), source };
-        let credentials = Credentials { email, password };
-        let check = async move { tokens_allowed(users.verify(&credentials, &request_id).await) };
+        let check = async move {
+            let identity = users.verify(&Credentials { email, password }, &request_id).await?;
+            if needs_proof && !identity.user.email_verified {
+                return Err(unverified(&outbox, identity.user.id, &request_id));
+            }
+            tokens_allowed(identity)
+        };
         let identity = guess.checked(&self.throttle, &self.audit, check).await?;
         let tokens = self.sessions.begin(&identity, origin(request, client)).await?;
         Ok(answer(&tokens))
@@ -235,7 +245,13 @@ impl Guess {
             let checked = check.await;
             let counted = match &checked {
                 Ok(_) => attempt.succeeded().await,
-                Err(problem) if problem.kind == ProblemKind::PasswordChangeRequired => {
+                // The password was right, and gets no tokens for another reason.
+                Err(problem)
+                    if matches!(
+                        problem.kind,
+                        ProblemKind::PasswordChangeRequired | ProblemKind::Forbidden
+                    ) =>
+                {
                     attempt.succeeded().await
                 }
                 Err(problem) if problem.kind == ProblemKind::Refused => attempt.failed().await,
@@ -252,13 +268,25 @@ impl Guess {
 }
 
 /// Refuses a user whose password is right and must be changed before anything else.
-fn tokens_allowed(checked: Result<Identity, Problem>) -> Result<Identity, Problem> {
-    let identity = checked?;
+fn tokens_allowed(identity: Identity) -> Result<Identity, Problem> {
     if identity.user.must_change_password {
         let detail = "Set a new password first: POST /api_v1/auth/password";
         return Err(Problem::new(ProblemKind::PasswordChangeRequired, detail));
     }
     Ok(identity)
+}
+
+/// The password was right; a letter is sent once more, so that nobody is stuck without one.
+pub(super) fn unverified(outbox: &Outbox, user: UserId, request_id: &RequestId) -> Problem {
+    if outbox.sends()
+        && let Err(problem) = outbox.add(Errand::VerifyAddress(user), request_id.clone())
+    {
+        return problem;
+    }
+    Problem::new(
+        ProblemKind::Forbidden,
+        "The e-mail address is not confirmed yet: follow the link in the letter",
+    )
 }
 
 /// What is audited of a password that was looked at. A refused one names nobody: what was typed as an address may be a password.
@@ -269,9 +297,10 @@ fn looked_at(action: &'static str, checked: &Result<Identity, Problem>) -> Optio
             (Subject::User(id), Some(format!("users/{id}")), Outcome::Done)
         }
         Err(problem) => match problem.kind {
-            ProblemKind::Refused | ProblemKind::PasswordChangeRequired | ProblemKind::InvalidValues => {
-                (Subject::Anonymous, None, Outcome::Refused)
-            }
+            ProblemKind::Refused
+            | ProblemKind::Forbidden
+            | ProblemKind::PasswordChangeRequired
+            | ProblemKind::InvalidValues => (Subject::Anonymous, None, Outcome::Refused),
             _ => return None,
         },
     };

@@ -1,24 +1,73 @@
-//! The public halves of the signing keys, as JWK sets (RFC 7517 §5).
+//! The public halves of the signing keys, as JWK sets (RFC 7517 §5), and the look-up of a key that is not known yet.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use aws_lc_rs::digest;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{StatusCode, header};
+use kit::token::bearer;
 use poem::{Endpoint, Request, Response, Result};
 
-use crate::identity::keys::Keys;
+use crate::identity::{
+    keyring::Keyring,
+    keys::{Keys, Purpose},
+};
+
+/// The longest a JWK set may be kept elsewhere.
+const LONGEST_AGE: Duration = Duration::from_mins(5);
 
 /// Serves the keys of one purpose.
 pub(crate) struct JwkSetEndpoint {
-    pub(crate) keys: Arc<ArcSwap<Keys>>,
+    keys: Arc<ArcSwap<Keys>>,
+    cache_control: String,
+}
+
+impl JwkSetEndpoint {
+    /// Whoever keeps the set for its `max-age` has each key before it signs: that is less than a key is published before.
+    pub(crate) fn new(keyring: &Keyring, purpose: Purpose) -> Self {
+        let age = (keyring.publish_time() * 4 / 5).min(LONGEST_AGE).as_secs();
+        Self {
+            keys: Arc::clone(keyring.keys(purpose)),
+            cache_control: format!("public, max-age={age}, stale-if-error=86400"),
+        }
+    }
 }
 
 impl Endpoint for JwkSetEndpoint {
     type Output = Response;
 
-    async fn call(&self, _request: Request) -> Result<Response> {
-        Ok(Response::builder()
-            .content_type("application/jwk-set+json")
-            .header("cache-control", "public, max-age=300, stale-if-error=86400")
-            .body(self.keys.load().published.to_string()))
+    async fn call(&self, request: Request) -> Result<Response> {
+        let body = self.keys.load().published.to_string();
+        let hash = digest::digest(&digest::SHA256, body.as_bytes());
+        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16]));
+        let known = request.header(header::IF_NONE_MATCH).is_some_and(|tags| {
+            tags.split(',').any(|tag| tag.trim() == "*" || tag.trim().trim_start_matches("W/") == etag)
+        });
+        let answer =
+            Response::builder().header(header::ETAG, etag).header(header::CACHE_CONTROL, &self.cache_control);
+        Ok(if known {
+            answer.status(StatusCode::NOT_MODIFIED).finish()
+        } else {
+            answer.content_type("application/jwk-set+json").body(body)
+        })
+    }
+}
+
+/// Looks the key of a request's token up where it is not known, before anything inside can refuse the token for it.
+pub(crate) struct LookUpKeys<E> {
+    pub(crate) inner: E,
+    pub(crate) keyring: Arc<Keyring>,
+}
+
+impl<E: Endpoint> Endpoint for LookUpKeys<E> {
+    type Output = E::Output;
+
+    async fn call(&self, request: Request) -> Result<Self::Output> {
+        // What is wrong with the header itself is told where the token is asked for.
+        if let Ok(Some(token)) = bearer(request.headers()) {
+            self.keyring.look_up_key_of(token).await;
+        }
+        self.inner.call(request).await
     }
 }

@@ -11,13 +11,14 @@ use poem::Request;
 use poem_openapi::{Object, OpenApi, Tags};
 use serde::{Deserialize, Serialize};
 
-use super::auth::{Guess, TokenResponse, answer, origin};
+use super::auth::{Guess, TokenResponse, answer, origin, unverified};
 use crate::{
     identity::{
         audit::{Audit, Source},
         sessions::Sessions,
         throttle::Throttle,
     },
+    mail::Outbox,
     services::proxied::{client_address, request_id},
     upstream::UsersClient,
 };
@@ -27,7 +28,7 @@ const REVOKED_MOMENT: Duration = Duration::from_millis(2);
 
 /// What each operation needs.
 pub(crate) fn policies() -> Vec<Policy> {
-    vec![Policy::new("change_password", Access::Public, &[])]
+    vec![Policy::new("change_password", Access::Public, &[403])]
 }
 
 #[derive(Tags)]
@@ -55,6 +56,8 @@ pub(crate) struct PasswordApi {
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) throttle: Arc<Throttle>,
     pub(crate) audit: Arc<Audit>,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) require_verified_address: bool,
 }
 
 #[OpenApi]
@@ -62,7 +65,7 @@ impl PasswordApi {
     /// Change my password
     ///
     /// Takes the password until now and no token, so that it also serves who must change it before signing in. All sessions of the
-    /// user end; the answer begins a new one.
+    /// user end; the answer begins a new one. 403: the new password is set, and the address must be confirmed before signing in.
     #[oai(
         path = "/api_v1/auth/password",
         method = "post",
@@ -79,6 +82,7 @@ impl PasswordApi {
         let client = client_address(request, &self.trusted_proxies);
         let source = Source { address: client, request_id: request_id(request)? };
         let (users, sessions) = (Arc::clone(&self.users), Arc::clone(&self.sessions));
+        let (outbox, needs_proof) = (Arc::clone(&self.outbox), self.require_verified_address);
         let request_id = source.request_id.clone();
         let guess = Guess { action: "change_password", email: email.clone(), source };
         let credentials = NewCredentials { email, password, new_password };
@@ -86,6 +90,9 @@ impl PasswordApi {
             let identity = users.change(&credentials, &request_id).await?;
             // Also where the client has hung up by now: the password is another one already.
             sessions.end_all(identity.user.id).await?;
+            if needs_proof && !identity.user.email_verified {
+                return Err(unverified(&outbox, identity.user.id, &request_id));
+            }
             Ok(identity)
         };
         let identity = guess.checked(&self.throttle, &self.audit, change).await?;

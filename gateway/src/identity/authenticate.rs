@@ -18,7 +18,7 @@ use secrecy::ExposeSecret;
 
 use super::{
     access_token::AccessClaims,
-    keys::{Keys, SigningFault},
+    keys::{Keys, SigningFault, SigningKey},
     refresh_token,
     revocation::Revoked,
 };
@@ -26,11 +26,11 @@ use super::{
 /// Verified tokens remembered at most.
 const REMEMBERED: u64 = 50_000;
 
-/// Life of an internal token, in seconds.
-const INTERNAL_LIFE: i64 = 60;
+/// Life of an internal token.
+pub(crate) const INTERNAL_TOKEN_TIME: Duration = Duration::from_mins(1);
 
 /// An internal token is used until this many seconds before its end.
-const INTERNAL_MARGIN: i64 = 15;
+const INTERNAL_MARGIN: Duration = Duration::from_secs(15);
 
 /// When to try again while it is not known what was revoked.
 const STALE_RETRY: Duration = Duration::from_secs(2);
@@ -38,14 +38,28 @@ const STALE_RETRY: Duration = Duration::from_secs(2);
 /// A caller whose token was verified.
 pub(crate) struct Verified {
     pub(crate) caller: Arc<Caller>,
-    claims: Option<AccessClaims>,
-    /// One a service, with the second until which it is used.
-    internal: Mutex<Vec<(&'static str, HeaderValue, i64)>>,
+    signed: Option<Signed>,
+    /// One a service.
+    internal: Mutex<Vec<InternalToken>>,
+}
+
+/// What was signed, and with which key.
+struct Signed {
+    claims: AccessClaims,
+    kid: String,
+}
+
+/// An internal token that is used again while it is fresh.
+struct InternalToken {
+    service: &'static str,
+    authorization: HeaderValue,
+    kid: String,
+    used_until: Timestamp,
 }
 
 impl Verified {
-    fn new(caller: Caller, claims: Option<AccessClaims>) -> Arc<Self> {
-        Arc::new(Self { caller: Arc::new(caller), claims, internal: Mutex::default() })
+    fn new(caller: Caller, signed: Option<Signed>) -> Arc<Self> {
+        Arc::new(Self { caller: Arc::new(caller), signed, internal: Mutex::default() })
     }
 }
 
@@ -133,12 +147,16 @@ impl Authenticator {
                 fault => Problem::invalid_token("The token is not good").because(fault),
             })?;
         let caller = claims.caller().ok_or_else(|| Problem::invalid_token("The token is not good"))?;
-        Ok(Verified::new(caller, Some(claims)))
+        let kid = kit::token::kid(token).unwrap_or_default();
+        Ok(Verified::new(caller, Some(Signed { claims, kid })))
     }
 
-    /// Expiry and revocation, asked every time.
+    /// Expiry and revocation, of the token, its session, its user and its key, asked every time.
     fn still_good(&self, verified: &Verified) -> Result<(), Problem> {
-        let Some(claims) = &verified.claims else { return Ok(()) };
+        let Some(Signed { claims, kid }) = &verified.signed else { return Ok(()) };
+        if !self.access.load().verifying.knows(kid) {
+            return Err(Problem::invalid_token("The token is signed with a key that is retired"));
+        }
         let leeway = i64::try_from(LEEWAY).unwrap_or_default();
         if kit::clock::now().seconds() > claims.exp.saturating_add(leeway) {
             return Err(Problem::invalid_token("The token has expired"));
@@ -164,39 +182,46 @@ impl Authenticator {
     ) -> Result<HeaderValue, SigningFault> {
         let now = kit::clock::now();
         let mut tokens = verified.internal.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, token, until)) = tokens.iter().find(|(name, ..)| *name == service)
-            && now.seconds() < *until
+        let keys = self.internal.load();
+        if let Some(token) = tokens.iter().find(|token| token.service == service)
+            && now < token.used_until
+            && keys.verifying.knows(&token.kid)
         {
-            return Ok(token.clone());
+            return Ok(token.authorization.clone());
         }
-        let token = self.sign_internal(&verified.caller, service, now)?;
-        tokens.retain(|(name, ..)| *name != service);
-        tokens.push((service, token.clone(), now.seconds() + INTERNAL_LIFE - INTERNAL_MARGIN));
-        Ok(token)
+        let authorization = sign_internal(&keys.signing, &verified.caller, service, now)?;
+        tokens.retain(|token| token.service != service);
+        tokens.push(InternalToken {
+            service,
+            authorization: authorization.clone(),
+            kid: keys.signing.kid().to_owned(),
+            used_until: now + INTERNAL_TOKEN_TIME.saturating_sub(INTERNAL_MARGIN),
+        });
+        Ok(authorization)
     }
+}
 
-    fn sign_internal(
-        &self,
-        caller: &Caller,
-        service: &str,
-        now: Timestamp,
-    ) -> Result<HeaderValue, SigningFault> {
-        let claims = InternalClaims {
-            iss: ISSUER.to_owned(),
-            aud: service.to_owned(),
-            sub: caller.subject.to_string(),
-            roles: caller.roles.clone(),
-            sid: caller.session.clone(),
-            act: Actor { sub: GATEWAY.to_owned() },
-            iat: now.seconds(),
-            nbf: now.seconds(),
-            exp: now.seconds() + INTERNAL_LIFE,
-            jti: uuid::Uuid::now_v7().to_string(),
-        };
-        let token = self.internal.load().signing.sign(KIND, &claims)?;
-        let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
-            .map_err(|_| SigningFault::Generate)?;
-        value.set_sensitive(true);
-        Ok(value)
-    }
+fn sign_internal(
+    key: &SigningKey,
+    caller: &Caller,
+    service: &str,
+    now: Timestamp,
+) -> Result<HeaderValue, SigningFault> {
+    let claims = InternalClaims {
+        iss: ISSUER.to_owned(),
+        aud: service.to_owned(),
+        sub: caller.subject.to_string(),
+        roles: caller.roles.clone(),
+        sid: caller.session.clone(),
+        act: Actor { sub: GATEWAY.to_owned() },
+        iat: now.seconds(),
+        nbf: now.seconds(),
+        exp: (now + INTERNAL_TOKEN_TIME).seconds(),
+        jti: uuid::Uuid::now_v7().to_string(),
+    };
+    let token = key.sign(KIND, &claims)?;
+    let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
+        .map_err(|_| SigningFault::Generate)?;
+    value.set_sensitive(true);
+    Ok(value)
 }

@@ -1,18 +1,16 @@
-//! Signing keys: made here, kept sealed in the gateway's database, their public halves served as JWK sets.
+//! Signing keys as they are used: the one that signs, and all that verify, with their public halves as a JWK set.
 
-use aws_lc_rs::{
-    digest,
-    signature::{Ed25519KeyPair, KeyPair},
-};
+use std::collections::HashSet;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, EncodingKey, Header, jwk::JwkSet};
+use jsonwebtoken::{EncodingKey, Header, jwk::JwkSet};
 use kit::token::KeySet;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::master_key::MasterKey;
-use crate::store::keys::StoredKey;
+use super::{algorithm::Algorithm, master_key::MasterKey};
+use crate::store::keys::{State, StoredKey};
 
 /// What a key signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +22,9 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
+    /// Both.
+    pub(crate) const ALL: [Self; 2] = [Self::Access, Self::Internal];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Access => "access",
@@ -43,27 +44,35 @@ pub(crate) enum SigningFault {
     Sign(#[from] jsonwebtoken::errors::Error),
     #[error("there is no active key for {0} tokens")]
     NoActiveKey(&'static str),
+    #[error("a stored key is for the unknown algorithm {0:?}")]
+    UnknownAlgorithm(String),
     #[error("a stored public key can't be read: {0}")]
     Stored(#[from] serde_json::Error),
 }
 
-/// A key that signs.
+/// A key that signs, with the one algorithm it is for.
 #[derive(Clone)]
 pub(crate) struct SigningKey {
     kid: String,
+    algorithm: Algorithm,
     key: EncodingKey,
 }
 
 impl SigningKey {
+    /// Its name in the header of tokens.
+    pub(crate) fn kid(&self) -> &str {
+        &self.kid
+    }
+
     /// Signs claims as a JWT of this kind.
     pub(crate) fn sign<C: Serialize>(&self, kind: &str, claims: &C) -> Result<SecretString, SigningFault> {
-        let header = Header {
-            typ: Some(kind.to_owned()),
-            kid: Some(self.kid.clone()),
-            ..Header::new(Algorithm::EdDSA)
-        };
-        Ok(jsonwebtoken::encode(&header, claims, &self.key)?.into())
+        let head = head(kind, &self.kid, self.algorithm);
+        Ok(jsonwebtoken::encode(&head, claims, &self.key)?.into())
     }
+}
+
+fn head(typ: &str, kid: &str, algorithm: Algorithm) -> Header {
+    Header { typ: Some(typ.to_owned()), kid: Some(kid.to_owned()), ..Header::new(algorithm.of_tokens()) }
 }
 
 /// The keys of one purpose: the one that signs, and all that verify.
@@ -71,47 +80,60 @@ impl SigningKey {
 pub(crate) struct Keys {
     pub(crate) signing: SigningKey,
     pub(crate) verifying: KeySet,
-    /// The JWK set as it is served.
+    /// The JWK set as it is served, the signing key first.
     pub(crate) published: Value,
+    /// The first parts of the access tokens that these keys sign, by which they are told without reading them.
+    heads: HashSet<String>,
 }
 
 impl Keys {
-    /// Opens the stored keys of a purpose.
+    /// Opens the stored keys of a purpose, those that verify at `now` (in microseconds since 1970).
     pub(crate) fn open(
         purpose: Purpose,
         stored: &[StoredKey],
         master: &MasterKey,
+        now: i64,
     ) -> Result<Self, SigningFault> {
-        let active = stored
-            .iter()
-            .find(|key| key.state == "active")
+        let mut good: Vec<&StoredKey> =
+            stored.iter().filter(|key| key.purpose == purpose.name() && verifies(key, now)).collect();
+        good.sort_by_key(|key| match key.state {
+            State::Active => 0,
+            State::Next => 1,
+            State::Retired => 2,
+        });
+        let active = good
+            .first()
+            .filter(|key| key.state == State::Active)
             .ok_or(SigningFault::NoActiveKey(purpose.name()))?;
+        let algorithm = Algorithm::of_name(&active.algorithm)?;
         let private = master.open(&active.kid, &active.private_sealed)?;
-        let signing =
-            SigningKey { kid: active.kid.clone(), key: EncodingKey::from_ed_der(private.expose_secret()) };
+        let signing = SigningKey {
+            kid: active.kid.clone(),
+            algorithm,
+            key: algorithm.encoding_key(private.expose_secret()),
+        };
         let public: Vec<Value> =
-            stored.iter().map(|key| serde_json::from_str(&key.public_jwk)).collect::<Result<_, _>>()?;
+            good.iter().map(|key| serde_json::from_str(&key.public_jwk)).collect::<Result<_, _>>()?;
         let published = json!({ "keys": public });
         let set: JwkSet = serde_json::from_value(published.clone())?;
-        Ok(Self { signing, verifying: KeySet::of(&set), published })
+        let heads = good
+            .iter()
+            .map(|key| {
+                let head = head(super::access_token::KIND, &key.kid, Algorithm::of_name(&key.algorithm)?);
+                Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(&head)?))
+            })
+            .collect::<Result<_, SigningFault>>()?;
+        Ok(Self { signing, verifying: KeySet::of(&set), published, heads })
+    }
+
+    /// Whether the key that signed this token is known here, as far as its header tells; `true` for what is no token.
+    pub(crate) fn knows_the_key_of(&self, token: &str) -> bool {
+        let known_head = token.split('.').next().is_some_and(|head| self.heads.contains(head));
+        known_head || kit::token::kid(token).is_none_or(|kid| self.verifying.knows(&kid))
     }
 }
 
-/// Makes an active Ed25519 key (RFC 8037), named by its thumbprint (RFC 7638), its private half sealed.
-pub(crate) fn generate(purpose: Purpose, master: &MasterKey) -> Result<StoredKey, SigningFault> {
-    let pair = Ed25519KeyPair::generate().map_err(|_| SigningFault::Generate)?;
-    let private = pair.to_pkcs8().map_err(|_| SigningFault::Generate)?;
-    let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
-    let thumbprint =
-        digest::digest(&digest::SHA256, format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#).as_bytes());
-    let kid = URL_SAFE_NO_PAD.encode(thumbprint.as_ref());
-    let public = json!({ "kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid, "alg": "EdDSA", "use": "sig" });
-    Ok(StoredKey {
-        private_sealed: master.seal(&kid, private.as_ref())?,
-        kid,
-        purpose: purpose.name().to_owned(),
-        algorithm: "EdDSA".to_owned(),
-        state: "active".to_owned(),
-        public_jwk: public.to_string(),
-    })
+/// Whether tokens signed with the key are taken at this moment.
+pub(crate) fn verifies(key: &StoredKey, now: i64) -> bool {
+    key.state != State::Retired || key.verifies_until.is_some_and(|until| now < until)
 }

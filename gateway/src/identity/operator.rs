@@ -44,11 +44,12 @@ impl From<SigningFault> for OperatorError {
 pub async fn operator_token(config: &Config) -> Result<SecretString, OperatorError> {
     let issuer = config.issuer(config.listen).ok_or(OperatorError::UnknownIssuer)?;
     let database = Database::connect(&config.database_url, 1, "platform-operator").await?;
-    let stored = store::keys::all(&database, Purpose::Access.name()).await;
+    let stored = store::keys::all(&database).await;
     if let Err(error) = database.close().await {
         tracing::debug!(%error, "the database was not closed cleanly");
     }
-    let keys = Keys::open(Purpose::Access, &stored?, &config.master_key)?;
+    let now = kit::clock::now();
+    let keys = Keys::open(Purpose::Access, &stored?, &config.master_key, now.microseconds())?;
     let grant = Grant {
         issuer: &issuer,
         audience: &config.audience,
@@ -57,5 +58,5 @@ pub async fn operator_token(config: &Config) -> Result<SecretString, OperatorErr
         roles: &BTreeSet::from([Role::ADMIN]),
         lifetime: OPERATOR_TOKEN_TIME,
     };
-    Ok(access_token::issue(&keys.signing, &grant, kit::clock::now())?)
+    Ok(access_token::issue(&keys.signing, &grant, now)?)
 }

@@ -16,6 +16,7 @@ use super::{
     rotation::Decision,
 };
 use crate::store::{
+    one_time_tokens,
     revocations::{self, Revocation},
     sessions::{self, ListedSession, NewSession, StoredSession},
 };
@@ -190,11 +191,12 @@ impl Sessions {
         Ok(())
     }
 
-    /// Ends every session of a user and every token of it issued until now.
+    /// Ends every session of a user and every token of it issued until now, and voids the links sent to them.
     pub(crate) async fn end_all(&self, user: UserId) -> Result<(), SessionFault> {
         let now = kit::clock::now();
         let transaction = self.database.begin_write().await?;
         sessions::end_all(&transaction, user, Reason::CredentialsChanged.name(), now).await?;
+        one_time_tokens::void_all(&transaction, user).await?;
         let row = self.revoke_user(&transaction, user, now).await?;
         transaction.commit().await.map_err(DatabaseError::from)?;
         self.revoked.add(&[row]);

@@ -28,8 +28,34 @@ const COUNTING: usize = 2;
 /// Accounts with waiting attempts at most.
 const QUEUES: u64 = 10_000;
 
-/// Counts attempts to sign in, in the gateway's database: one count for all replicas.
+/// What is counted: attempts of one kind count against nothing of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Attempts to sign in.
+    SignIn,
+    /// Letters that are asked for.
+    Letter,
+}
+
+impl Kind {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::SignIn => "",
+            Self::Letter => "letter-",
+        }
+    }
+
+    fn refusal(self) -> &'static str {
+        match self {
+            Self::SignIn => "Too many attempts to sign in have failed",
+            Self::Letter => "Too many letters were asked for",
+        }
+    }
+}
+
+/// Counts attempts, in the gateway's database: one count for all replicas.
 pub(crate) struct Throttle {
+    kind: Kind,
     database: Database,
     limits: Limits,
     /// Where attempts of this replica on one account from one address wait for each other.
@@ -48,7 +74,7 @@ pub(crate) struct Attempt {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ThrottleFault {
     #[error("too many attempts have failed")]
-    Refused(Duration),
+    Refused(Kind, Duration),
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
@@ -56,9 +82,8 @@ pub(crate) enum ThrottleFault {
 impl From<ThrottleFault> for Problem {
     fn from(fault: ThrottleFault) -> Self {
         match fault {
-            ThrottleFault::Refused(wait) => {
-                Self::new(ProblemKind::TooManyRequests, "Too many attempts to sign in have failed")
-                    .retry_after(wait)
+            ThrottleFault::Refused(kind, wait) => {
+                Self::new(ProblemKind::TooManyRequests, kind.refusal()).retry_after(wait)
             }
             ThrottleFault::Database(error) if error.is_unavailable() => {
                 Self::unavailable("Service unavailable", Duration::from_secs(1)).because(error)
@@ -69,9 +94,9 @@ impl From<ThrottleFault> for Problem {
 }
 
 impl Throttle {
-    pub(crate) fn new(database: Database, limits: Limits) -> Arc<Self> {
+    pub(crate) fn new(kind: Kind, database: Database, limits: Limits) -> Arc<Self> {
         let queues = moka::sync::Cache::builder().max_capacity(QUEUES).time_to_idle(PATIENCE * 4).build();
-        Arc::new(Self { database, limits, queues, counting: Semaphore::new(COUNTING) })
+        Arc::new(Self { kind, database, limits, queues, counting: Semaphore::new(COUNTING) })
     }
 
     async fn change<T>(
@@ -97,7 +122,7 @@ impl Throttle {
         email: &str,
         client: IpAddr,
     ) -> Result<Attempt, ThrottleFault> {
-        let subjects = subjects(email, client);
+        let subjects = subjects(self.kind, email, client);
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             let now = kit::clock::now();
@@ -105,9 +130,9 @@ impl Throttle {
             let turn = self.change(&subjects, |counts| begin(counts, &limits, now)).await?;
             match turn {
                 Turn::Go => return Ok(Attempt { throttle: Arc::clone(self), subjects }),
-                Turn::Refused(wait) => return Err(ThrottleFault::Refused(wait)),
+                Turn::Refused(wait) => return Err(ThrottleFault::Refused(self.kind, wait)),
                 Turn::Wait if tokio::time::Instant::now() >= deadline => {
-                    return Err(ThrottleFault::Refused(Duration::from_secs(1)));
+                    return Err(ThrottleFault::Refused(self.kind, Duration::from_secs(1)));
                 }
                 Turn::Wait => {
                     // Told or not, it asks again.
@@ -115,6 +140,16 @@ impl Throttle {
                 }
             }
         }
+    }
+}
+
+impl Throttle {
+    /// Counts something that is never right or wrong, such as a letter that is asked for.
+    ///
+    /// # Errors
+    /// [`ThrottleFault::Refused`] with the time to wait.
+    pub(crate) async fn spend(self: &Arc<Self>, account: &str, client: IpAddr) -> Result<(), ThrottleFault> {
+        Ok(self.begin(account, client).await?.failed().await?)
     }
 }
 
@@ -159,14 +194,19 @@ impl Attempt {
 
 /// What an attempt counts against. Addresses of accounts stand hashed: the table
 /// tells nobody who signs in. The password is no part of any.
-fn subjects(email: &str, client: IpAddr) -> [String; 3] {
+fn subjects(kind: Kind, email: &str, client: IpAddr) -> [String; 3] {
     let canonical = email
         .parse::<Email>()
         .map_or_else(|_| email.trim().to_lowercase(), |email| email.canonical().to_owned());
     let hash = digest::digest(&digest::SHA256, canonical.as_bytes());
     let account = URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16]);
     let network = network(client);
-    [format!("account:{account}"), format!("address:{network}"), format!("both:{account}:{network}")]
+    let kind = kind.prefix();
+    [
+        format!("{kind}account:{account}"),
+        format!("{kind}address:{network}"),
+        format!("{kind}both:{account}:{network}"),
+    ]
 }
 
 /// One host of IPv4; one /64 of IPv6, which one host has whole.
@@ -186,7 +226,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_client_is_its_network_and_an_account_is_its_canonical_address() {
-        let of = |email: &str, client: &str| subjects(email, client.parse().unwrap());
+        let of = |email: &str, client: &str| subjects(Kind::SignIn, email, client.parse().unwrap());
         assert_eq!(of(" Bob@Example.com", "2001:db8::1"), of("bob@EXAMPLE.com", "2001:db8::ffff"));
         assert_ne!(of("bob@example.com", "2001:db8::1"), of("bob@example.com", "2001:db8:0:1::1"));
         assert_eq!(of("x", "::ffff:1.2.3.4"), of("X", "1.2.3.4"));

@@ -1,4 +1,4 @@
-//! Keeps this replica's knowledge of what was revoked fresh: told by the database where it can tell (PostgreSQL's `NOTIFY`), and
+//! Keeps this replica's knowledge of what was revoked, and of the signing keys, fresh: told by the database where it can tell (PostgreSQL's `NOTIFY`), and
 //! asking it several times a second in any case.
 
 use std::{
@@ -10,10 +10,10 @@ use kit::database::{Database, DatabaseError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{purge::purge, revocation::Revoked};
+use super::{keyring::Keyring, purge::purge, revocation::Revoked};
 use crate::store::revocations::CHANNEL;
 
-/// How often the database is asked for what other replicas revoked.
+/// How often the database is asked for what other replicas revoked, and for their keys.
 const POLL: Duration = Duration::from_millis(400);
 
 /// How long it may take to answer.
@@ -25,6 +25,7 @@ const PURGE: Duration = Duration::from_mins(10);
 /// Follows the gateway's database.
 pub(crate) struct Watch {
     pub(crate) revoked: Arc<Revoked>,
+    pub(crate) keyring: Arc<Keyring>,
     /// Connections that no request takes away, however many there are.
     pub(crate) database: Database,
 }
@@ -61,7 +62,11 @@ impl Watch {
 
     async fn catch_up(&self) {
         let asked = Instant::now();
-        let answer = tokio::time::timeout(PATIENCE, self.revoked.catch_up(&self.database)).await;
+        let catching_up = async {
+            self.revoked.catch_up(&self.database).await?;
+            self.keyring.catch_up(&self.database).await
+        };
+        let answer = tokio::time::timeout(PATIENCE, catching_up).await;
         let fault = match answer {
             Ok(Ok(())) => {
                 if self.revoked.freshness.is_lost() {
@@ -81,7 +86,11 @@ impl Watch {
 
 /// Opens the watch's own connections and catches up once, so that a replica that has just started refuses what was revoked
 /// before.
-pub(crate) async fn begin(revoked: Arc<Revoked>, database: Database) -> Result<Watch, DatabaseError> {
+pub(crate) async fn begin(
+    revoked: Arc<Revoked>,
+    keyring: Arc<Keyring>,
+    database: Database,
+) -> Result<Watch, DatabaseError> {
     revoked.catch_up(&database).await?;
-    Ok(Watch { revoked, database })
+    Ok(Watch { revoked, keyring, database })
 }

@@ -8,7 +8,7 @@ use std::{collections::HashMap, marker::PhantomData, sync::Arc};
 use contract::{
     Caller, Problem, ProblemKind, Subject, UserId,
     operation::{Answer, Operation, content_type},
-    users::{SESSIONS_ENDED, TOKENS_ENDED},
+    users::{ADDRESS_UNPROVED, SESSIONS_ENDED, TOKENS_ENDED},
 };
 use http::{HeaderMap, Method, StatusCode, header};
 use kit::{body::BodyLimit, client_address::TrustedProxies, internal_token::REFUSED, request_id::RequestId};
@@ -24,6 +24,7 @@ use crate::{
         authenticate::{Authenticator, Verified},
         sessions::Sessions,
     },
+    mail::{Errand, Outbox},
     upstream::{
         Received, Upstream,
         headers::{Told, to_client, to_service},
@@ -38,6 +39,7 @@ pub(crate) struct Binding {
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) audit: Arc<Audit>,
+    pub(crate) outbox: Arc<Outbox>,
     pub(crate) limit: BodyLimit,
     pub(crate) trusted_proxies: TrustedProxies,
 }
@@ -149,7 +151,13 @@ impl Forward {
         let headers = to_service(headers, told);
         let received = binding.upstream.call(&self.operation.method, target, headers, body).await?;
         let created = created(&received);
+        let unproved = named_user(&received.headers, ADDRESS_UNPROVED);
         let answer = self.answer(received, &caller).await;
+        if let Some(user) = unproved
+            && answer.is_ok()
+        {
+            self.have_address_proved(user, request_id);
+        }
         if self.operation.method != Method::GET {
             self.record(&answer, &caller, created.unwrap_or(named), &source).await?;
         }
@@ -220,6 +228,15 @@ impl Forward {
         Ok(self.binding.audit.record(act, source).await?)
     }
 
+    /// A new address gets a letter, where letters are sent. The answer does not wait for it; whoever it does not reach asks for another.
+    fn have_address_proved(&self, user: UserId, request_id: RequestId) {
+        if self.binding.outbox.sends()
+            && let Err(problem) = self.binding.outbox.add(Errand::VerifyAddress(user), request_id)
+        {
+            tracing::warn!(%user, detail = %problem.detail, "a letter was not sent");
+        }
+    }
+
     /// 401 of a service: it refused the gateway's own token, or the user behind it is gone or disabled since the token was
     /// checked here. The second is nobody's fault: the user's tokens end now.
     async fn unauthorized(&self, headers: &HeaderMap, caller: &Verified) -> Result<Problem, Problem> {
@@ -231,16 +248,19 @@ impl Forward {
 
     /// The service has changed a user so that tokens must stop working: they do before the client hears of it.
     async fn end_what_ended(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let named =
-            |name: &str| headers.get(name).and_then(|value| value.to_str().ok()?.parse::<UserId>().ok());
-        if let Some(user) = named(SESSIONS_ENDED) {
+        if let Some(user) = named_user(headers, SESSIONS_ENDED) {
             self.binding.sessions.end_all(user).await?;
         }
-        if let Some(user) = named(TOKENS_ENDED) {
+        if let Some(user) = named_user(headers, TOKENS_ENDED) {
             self.binding.sessions.end_access_tokens(user).await?;
         }
         Ok(())
     }
+}
+
+/// The user that a header for the gateway alone names.
+fn named_user(headers: &HeaderMap, name: &str) -> Option<UserId> {
+    headers.get(name)?.to_str().ok()?.parse().ok()
 }
 
 /// What a service has created, from its `Location`, as the audit log names it: the path below the API's base.

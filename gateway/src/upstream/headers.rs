@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use contract::users::{SESSIONS_ENDED, TOKENS_ENDED};
+use contract::users::{ADDRESS_UNPROVED, SESSIONS_ENDED, TOKENS_ENDED};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use kit::request_id::{self, RequestId};
 
@@ -81,6 +81,7 @@ pub(crate) fn to_client(headers: &mut HeaderMap) {
     }
     headers.remove(SESSIONS_ENDED);
     headers.remove(TOKENS_ENDED);
+    headers.remove(ADDRESS_UNPROVED);
     let own: Vec<HeaderName> =
         headers.keys().filter(|name| name.as_str().starts_with("access-control-")).cloned().collect();
     for name in own {

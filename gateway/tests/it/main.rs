@@ -1,10 +1,13 @@
 //! The gateway through its real HTTP, in front of a scripted service and of one that speaks the users contract.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod account;
 mod audit;
 mod documents;
 mod edge;
+mod forged;
 mod forwarding;
+mod keys;
 mod password;
 mod replicas;
 mod sessions;

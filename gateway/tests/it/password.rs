@@ -96,6 +96,21 @@ on_both_databases! {
 }
 
 #[tokio::test]
+async fn a_change_is_no_way_around_the_proof_of_the_address() {
+    let database = TestDatabase::sqlite();
+    let users = UsersDouble::bind().await;
+    let mut config = config(&database, &users.url()).await;
+    config.mail.require_verified_address = true;
+    let gateway = Gateway::start(config).await;
+    users.serve(&gateway.url(""));
+    users.change(2, |user, _| user.email_verified = false);
+    let refused = problem(change(&gateway, "bob@example.com", PASSWORD).await).await;
+    assert_eq!(refused["status"], 403);
+    assert!(refused["detail"].as_str().unwrap().contains("not confirmed"), "{refused}");
+    assert!(refused.get("access_token").is_none());
+}
+
+#[tokio::test]
 async fn every_value_of_a_change_that_does_not_fit_is_pointed_at() {
     let database = TestDatabase::sqlite();
     let (gateway, users) = start(&database).await;

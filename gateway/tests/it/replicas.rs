@@ -80,7 +80,9 @@ async fn keep_cutting_listeners(database: &TestDatabase) -> std::convert::Infall
     let database = database.open().await;
     let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
         WHERE datname = current_database() AND application_name = 'platform-listener'";
+    let mut often = tokio::time::interval(Duration::from_millis(25));
     loop {
+        often.tick().await;
         let statement = Statement::from_string(DbBackend::Postgres, sql);
         database.reader().query_all_raw(statement).await.unwrap();
     }

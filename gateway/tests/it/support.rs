@@ -1,22 +1,26 @@
 //! A gateway on free ports with a database of its own, until it is dropped.
 
+mod forge;
 mod proxy;
 mod raw;
 mod service;
+mod smtp;
 mod socket;
 
 use std::{net::SocketAddr, time::Duration};
 
-use gateway::{Config, MasterKey};
+use gateway::{Config, Mail, MasterKey, Templates};
 use kit::{client_address::TrustedProxies, server::Limits, testing::TestDatabase};
 use migration::Service as Schema;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
+    forge::Forge,
     proxy::Wire,
     raw::{Raw, Script, answer},
     service::{PASSWORD, UsersDouble},
+    smtp::Smtp,
     socket::exchange,
 };
 
@@ -40,6 +44,7 @@ pub(crate) async fn config(database: &TestDatabase, users_url: &str) -> Config {
         public_url: Some("http://platform.test".to_owned()),
         audience: "platform".to_owned(),
         master_key: MasterKey::generate().unwrap(),
+        key_publish_time: Duration::from_mins(5),
         access_token_time: Duration::from_mins(15),
         refresh_sliding: Duration::from_hours(24),
         refresh_absolute: Duration::from_hours(48),
@@ -53,6 +58,12 @@ pub(crate) async fn config(database: &TestDatabase, users_url: &str) -> Config {
         upstream_connect_time: Duration::from_millis(500),
         upstream_time: Duration::from_millis(800),
         trusted_proxies: TrustedProxies::default(),
+        mail: Mail {
+            transport: None,
+            templates: Templates::load(None).unwrap(),
+            link_url: None,
+            require_verified_address: false,
+        },
         docs: true,
     }
 }

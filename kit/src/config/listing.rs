@@ -65,10 +65,11 @@ impl Settings {
             "gateway.database_url" => self.gateway_database_url().expose_secret().to_owned(),
             "users.database_url" => self.users_database_url().expose_secret().to_owned(),
             "gateway.public_url" | "users.gateway_url" => format!("http://{}", self.gateway.listen),
+            "mail.link_url" => format!("{}/account", self.derived("gateway.public_url")),
             "users.url" => format!("http://{}", self.users.listen),
             "users.hash_workers" => self.hash_workers().to_string(),
             "gateway.master_key" => format!("{HIDDEN} (file {})", typed(&self.master_key_file())),
-            _ => String::new(),
+            _ => "(none)".to_owned(),
         }
     }
 }

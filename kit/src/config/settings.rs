@@ -24,6 +24,8 @@ pub struct Settings {
     pub gateway: GatewaySettings,
     /// `[users]`
     pub users: UsersSettings,
+    /// `[mail]`
+    pub mail: MailSettings,
     /// `[database]`
     pub database: DatabaseSettings,
     /// `[compat]`
@@ -68,6 +70,8 @@ pub struct GatewaySettings {
     pub master_key: Option<SecretString>,
     #[serde(deserialize_with = "milliseconds")]
     pub access_token_ttl: Duration,
+    #[serde(deserialize_with = "milliseconds")]
+    pub key_publish_time: Duration,
     #[serde(deserialize_with = "milliseconds")]
     pub refresh_sliding: Duration,
     #[serde(deserialize_with = "milliseconds")]
@@ -145,6 +149,18 @@ pub enum PasswordPolicy {
     Nist,
 }
 
+/// `[mail]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each field is described once, in the table of settings")]
+pub struct MailSettings {
+    pub smtp_url: Option<SecretString>,
+    pub from: Option<String>,
+    pub templates: Option<PathBuf>,
+    pub link_url: Option<Url>,
+    pub require_verified_address: bool,
+}
+
 /// `[database]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -177,6 +193,7 @@ struct Tree {
     log: LogSettings,
     gateway: GatewaySettings,
     users: UsersSettings,
+    mail: MailSettings,
     database: DatabaseSettings,
     compat: CompatSettings,
     ops: OpsSettings,
@@ -194,9 +211,9 @@ impl Settings {
         merged: Config,
         origins: BTreeMap<&'static str, Origin>,
     ) -> Result<Self, ConfigError> {
-        let Tree { data_dir, log, gateway, users, database, compat, ops } =
+        let Tree { data_dir, log, gateway, users, mail, database, compat, ops } =
             merged.clone().try_deserialize()?;
-        Ok(Self { data_dir, log, gateway, users, database, compat, ops, origins, merged })
+        Ok(Self { data_dir, log, gateway, users, mail, database, compat, ops, origins, merged })
     }
 
     /// Where the value of a setting came from.
@@ -268,6 +285,9 @@ impl Settings {
                 "is the gateway's database",
                 "each service owns a database: give it another name",
             );
+        }
+        if self.mail.smtp_url.is_some() && self.mail.from.is_none() {
+            fault("mail.smtp_url", "is set, and mail.from is not", "set mail.from to the sender's address");
         }
         let listens = [
             ("gateway.listen", self.gateway.listen),

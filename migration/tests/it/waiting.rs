@@ -28,7 +28,8 @@ on_both_databases! {
         tokio::pin!(waiting);
         assert!(timeout(Duration::from_millis(1_500), &mut waiting).await.is_err(), "it did not wait");
         running.commit().await.unwrap();
-        assert_eq!(waiting.await.unwrap().len(), 3);
+        assert!(!waiting.await.unwrap().is_empty());
+        assert!(up(Service::Gateway, database.url(), None).await.unwrap().is_empty());
     }
 }
 

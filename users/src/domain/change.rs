@@ -182,6 +182,7 @@ mod tests {
             roles: with_user_role([]),
             password_hash: PasswordHash::from("$old".to_owned()),
             must_change_password: false,
+            verified_email: None,
             epoch: 4,
             version: 9,
             created_at: at,

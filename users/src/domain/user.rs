@@ -23,6 +23,8 @@ pub struct User {
     pub roles: BTreeSet<Role>,
     /// The password's hash.
     pub password_hash: PasswordHash,
+    /// The address, in canonical form, that the user has proved to be theirs, or that an admin vouched for.
+    pub verified_email: Option<String>,
     /// Grows with every change that ends the user's sessions.
     pub epoch: i64,
     /// Grows with every change.
@@ -40,6 +42,12 @@ impl User {
     #[must_use]
     pub fn is_admin(&self) -> bool {
         self.roles.contains(&Role::ADMIN)
+    }
+
+    /// Whether the address is proved to be the user's.
+    #[must_use]
+    pub fn email_verified(&self) -> bool {
+        self.verified_email.as_deref() == Some(self.email.canonical())
     }
 
     /// Whether the user counts for the rule of the last active admin.

@@ -22,6 +22,16 @@ pub struct Changed {
     pub sessions_ended: bool,
     /// Access tokens of the user carry roles that it no longer has, or lack some it has.
     pub tokens_ended: bool,
+    /// The address is another than before.
+    pub address_changed: bool,
+}
+
+impl Changed {
+    /// A user that stayed as it was.
+    #[must_use]
+    pub fn unchanged(user: User) -> Self {
+        Self { user, sessions_ended: false, tokens_ended: false, address_changed: false }
+    }
 }
 
 /// A page of users.
@@ -95,6 +105,8 @@ impl<S: UserStore> Users<S> {
         let names = [&first_name, &last_name].into_iter().flatten().cloned().collect();
         let password_hash = self.passwords.hash(&password, Owner { email: email.clone(), names }).await?;
         let now = (self.now)();
+        // An admin vouches for the addresses that they set.
+        let verified_email = actor.is_admin().then(|| email.canonical().to_owned());
         let user = User {
             id: UserId(0),
             email,
@@ -104,6 +116,7 @@ impl<S: UserStore> Users<S> {
             roles: with_user_role(changes.roles.unwrap_or_default()),
             password_hash,
             must_change_password: changes.must_change_password.unwrap_or(false),
+            verified_email,
             epoch: 1,
             version: 1,
             created_at: now,
@@ -144,18 +157,22 @@ impl<S: UserStore> Users<S> {
                 return Err(UsersError::Stale);
             }
             let new = hashed.as_ref().map(|(new, _)| new.clone());
-            Ok(changes
-                .apply(user, new, now)
-                .map_or(Decision::Keep, |after| Decision::Replace(Box::new(after))))
+            Ok(changes.apply(user, new, now).map_or(Decision::Keep, |mut after| {
+                if actor.is_admin() && changes.email.is_some() {
+                    after.verified_email = Some(after.email.canonical().to_owned());
+                }
+                Decision::Replace(Box::new(after))
+            }))
         };
         let outcome = self.store.change(id, other(actor, id), decide).await;
         let (before, decision) = outcome.map_err(|error| gone(actor, id, error))?;
         let Decision::Replace(after) = decision else {
-            return Ok(Changed { user: before, sessions_ended: false, tokens_ended: false });
+            return Ok(Changed::unchanged(before));
         };
         Ok(Changed {
             sessions_ended: after.epoch != before.epoch,
             tokens_ended: after.roles != before.roles,
+            address_changed: after.email != before.email,
             user: *after,
         })
     }

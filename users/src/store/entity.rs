@@ -21,6 +21,7 @@ pub(super) mod user {
         pub epoch: i64,
         pub version: i64,
         pub must_change_password: bool,
+        pub verified_email: Option<String>,
         pub created_at: i64,
         pub updated_at: i64,
     }

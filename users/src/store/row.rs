@@ -27,6 +27,7 @@ pub(super) struct Row {
     version: i64,
     created_at: i64,
     updated_at: i64,
+    verified_email: Option<String>,
     roles: Option<String>,
 }
 
@@ -46,6 +47,7 @@ pub(super) fn select() -> Select<user::Entity> {
             user::Column::Version,
             user::Column::CreatedAt,
             user::Column::UpdatedAt,
+            user::Column::VerifiedEmail,
         ])
         .expr_as(Expr::cust(ROLES), "roles")
 }
@@ -71,6 +73,7 @@ impl TryFrom<Row> for User {
             first_name: row.first_name,
             last_name: row.last_name,
             password_hash: PasswordHash::from(row.password_hash),
+            verified_email: row.verified_email,
         })
     }
 }
@@ -88,6 +91,7 @@ pub(super) fn columns(user: &User) -> user::ActiveModel {
         must_change_password: Set(user.must_change_password),
         epoch: Set(user.epoch),
         version: Set(user.version),
+        verified_email: Set(user.verified_email.clone()),
         updated_at: Set(user.updated_at.microseconds()),
         ..Default::default()
     }

@@ -12,7 +12,7 @@ on_both_databases! {
         let created = service.post(&anonymous(), "/api_v1/users", body).await.ok(201);
         assert_eq!(created.header("location"), Some("/api_v1/users/1"));
         let expected = json!({
-            "id": 1, "email": "Ann@Example.com", "is_active": true, "first_name": "Ann", "last_name": null,
+            "id": 1, "email": "Ann@Example.com", "is_active": true, "email_verified": false, "first_name": "Ann", "last_name": null,
             "roles": ["user"], "created_at": created.body["created_at"], "updated_at": created.body["created_at"],
             "must_change_password": false,
         });

@@ -41,6 +41,52 @@ on_both_databases! {
         service.get(&gateway(), "/internal/users/424242").await.problem(404);
     }
 
+    async fn a_user_is_found_by_any_spelling_of_the_address(database: TestDatabase) {
+        let service = TestService::start(database).await;
+        let ann = service.user("Ann@Example.com").await;
+        let found = service.post(&gateway(), "/internal/users/find", json!({ "email": " ann@EXAMPLE.com" })).await.ok(200);
+        assert_eq!(found.body["user"]["id"], ann);
+        service.post(&gateway(), "/internal/users/find", json!({ "email": "eve@example.com" })).await.problem(404);
+    }
+
+    async fn who_followed_a_link_sets_a_password_and_has_proved_the_address_it_was_sent_to(database: TestDatabase) {
+        let service = TestService::start(database).await;
+        let ann = service.user("ann@example.com").await;
+        let (path, new) = (format!("/internal/users/{ann}/password"), "ein neues langes Kennwort 7");
+        let reset = async |password: &str, email: &str| {
+            service.put(&gateway(), &path, json!({ "password": password, "email": email })).await
+        };
+        assert_eq!(reset("password1", "ann@example.com").await.pointers(), ["/password"]);
+        reset(new, "other@example.com").await.problem(412);
+        assert_eq!(service.sign_in("ann@example.com", PASSWORD).await.ok(200).body["user"]["email_verified"], false);
+        let after = reset(new, "ANN@example.com").await.ok(200);
+        assert_eq!((&after.body["epoch"], &after.body["user"]["email_verified"]), (&json!(2), &json!(true)));
+        service.sign_in("ann@example.com", PASSWORD).await.problem(400);
+        service.sign_in("ann@example.com", new).await.ok(200);
+        service.put(&operator(), &format!("/api_v1/users/{ann}"), json!({ "is_active": false })).await.ok(200);
+        assert_eq!(reset(PASSWORD, "ann@example.com").await.problem(400), "Inactive user");
+    }
+
+    async fn an_address_is_proved_by_its_link_and_unproved_by_a_change(database: TestDatabase) {
+        let service = TestService::start(database).await;
+        let ann = service.user("ann@example.com").await;
+        let path = format!("/internal/users/{ann}/verified-address");
+        let verify = async |email: &str| service.put(&gateway(), &path, json!({ "email": email })).await;
+        verify("other@example.com").await.problem(412);
+        for _ in 0..2 {
+            assert_eq!(verify("ann@example.com").await.ok(200).body["user"]["email_verified"], true);
+        }
+        let account = format!("/api_v1/users/{ann}");
+        let change = async |who: crate::service::As, email: &str| service.put(&who, &account, json!({ "email": email })).await;
+        // Another spelling is the same address.
+        assert_eq!(change(user(ann), "Ann@example.com").await.ok(200).body["email_verified"], true);
+        let moved = change(user(ann), "anna@example.com").await.ok(200);
+        assert_eq!((&moved.body["email_verified"], moved.header("platform-address-unproved")), (&json!(false), Some(ann.to_string().as_str())));
+        verify("ann@example.com").await.problem(412);
+        let vouched = change(operator(), "annette@example.com").await.ok(200);
+        assert_eq!((&vouched.body["email_verified"], vouched.header("platform-address-unproved")), (&json!(true), None));
+    }
+
     async fn nobody_but_the_gateway_asks(database: TestDatabase) {
         let service = TestService::start(database).await;
         let ann = service.user("ann@example.com").await;
@@ -48,6 +94,11 @@ on_both_databases! {
             let credentials = json!({ "email": "ann@example.com", "password": PASSWORD });
             service.post(&who, "/internal/credentials/verify", credentials).await.problem(403);
             service.get(&who, &format!("/internal/users/{ann}")).await.problem(403);
+            let address = json!({ "email": "ann@example.com" });
+            service.post(&who, "/internal/users/find", address.clone()).await.problem(403);
+            service.put(&who, &format!("/internal/users/{ann}/verified-address"), address).await.problem(403);
+            let reset = json!({ "email": "ann@example.com", "password": PASSWORD });
+            service.put(&who, &format!("/internal/users/{ann}/password"), reset).await.problem(403);
         }
     }
 

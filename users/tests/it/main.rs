@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod imported;
 mod internal;
+mod internal_keys;
 mod list;
 mod listener;
 mod must_change;

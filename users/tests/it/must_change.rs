@@ -97,6 +97,15 @@ on_both_databases! {
         assert_eq!(service.sign_in("ann@example.com", NEW).await.ok(200).body["epoch"], 3);
     }
 
+    async fn a_password_set_by_a_link_takes_the_mark_away(database: TestDatabase) {
+        let service = TestService::start(database).await;
+        let ann = service.user("ann@example.com").await;
+        service.put(&operator(), &format!("/api_v1/users/{ann}"), json!({ "must_change_password": true })).await.ok(200);
+        let reset = json!({ "email": "ann@example.com", "password": NEW });
+        service.put(&gateway(), &format!("/internal/users/{ann}/password"), reset).await.ok(200);
+        assert_eq!(is_marked(&service, ann).await, false);
+    }
+
     async fn what_keeps_a_password_from_being_changed_is_told(database: TestDatabase) {
         let service = TestService::start(database).await;
         let ann = service.user("ann@example.com").await;

@@ -33,6 +33,7 @@ fn new(email: &str, roles: &[Role]) -> User {
         roles: with_user_role(roles.iter().cloned()),
         password_hash: PasswordHash::from("$x$y".to_owned()),
         must_change_password: false,
+        verified_email: None,
         epoch: 1,
         version: 1,
         created_at: at(1_700_000_000_123_456),

@@ -35,6 +35,11 @@ pub(super) async fn start(settings: &Settings, plan: &Plan) -> Outcome<Started> 
         // One replica of several never invents a key of its own.
         (true, false) => Some(data_folder::master_key(&settings)?),
     };
+    let key_file = settings.master_key_file();
+    if key.is_some() && settings.gateway.master_key.is_none() && data_folder::is_open_to_others(&key_file) {
+        let file = key_file.display();
+        tracing::warn!(%file, "others on this machine may read the master key: `chmod 600` it");
+    }
     let fresh = schemas(plan, &targets).await?;
     let listeners = if plan.gateway {
         let listeners = listeners(&settings).await?;

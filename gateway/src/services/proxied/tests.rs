@@ -27,14 +27,18 @@ use super::{Binding, Proxied};
 use crate::{
     identity::{
         access_token,
+        algorithm::{Algorithm, generate},
         audit::Audit,
         authenticate::Authenticator,
-        keys::{self, Keys, Purpose},
+        keys::{Keys, Purpose},
+        links::Links,
         master_key::MasterKey,
         revocation::Revoked,
         sessions::{Lifetimes, Sessions},
     },
-    upstream::Upstream,
+    mail::{Outbox, Postman, Templates},
+    store::keys::{State, StoredKey},
+    upstream::{Upstream, UsersClient},
 };
 
 /// An order.
@@ -99,24 +103,32 @@ async fn start(answer: Value) -> (String, TestDatabase) {
 async fn binding(service_url: &str, operations: Arc<Vec<Operation>>, database: &TestDatabase) -> Binding {
     let master = MasterKey::generate().unwrap();
     let keys = |purpose| {
-        let stored = [keys::generate(purpose, &master).unwrap()];
-        Arc::new(ArcSwap::from_pointee(Keys::open(purpose, &stored, &master).unwrap()))
+        let made = generate(purpose, Algorithm::EdDsa, &master, 0).unwrap();
+        let stored = [StoredKey { state: State::Active, ..made }];
+        Arc::new(ArcSwap::from_pointee(Keys::open(purpose, &stored, &master, 0).unwrap()))
     };
     let (access, internal) = (keys(Purpose::Access), keys(Purpose::Internal));
     let revoked = Arc::new(Revoked::new(Duration::from_mins(1)));
     let expected =
         Expected { kind: access_token::KIND, issuer: "http://g".to_owned(), audience: "platform".to_owned() };
     let time = Duration::from_secs(5);
+    let upstream = Arc::new(Upstream::new(service_url, time, time).unwrap());
+    let authenticator =
+        Arc::new(Authenticator::new(Arc::clone(&access), internal, expected, Arc::clone(&revoked)));
+    let links = Links { database: database.open().await, master_key: master.clone(), base: String::new() };
+    let postman = Postman {
+        links,
+        templates: Templates::load(None).unwrap(),
+        transport: None,
+        platform: String::new(),
+    };
+    let users = UsersClient::new(Arc::clone(&upstream), Arc::clone(&authenticator));
     Binding {
+        outbox: Outbox::new(Arc::new(users), Arc::new(postman)),
         service: "orders",
-        upstream: Arc::new(Upstream::new(service_url, time, time).unwrap()),
+        upstream,
         operations,
-        authenticator: Arc::new(Authenticator::new(
-            Arc::clone(&access),
-            internal,
-            expected,
-            Arc::clone(&revoked),
-        )),
+        authenticator,
         sessions: Arc::new(Sessions {
             database: database.open().await,
             keys: access,

@@ -11,8 +11,8 @@ use std::{
 use contract::{
     Caller, Email, Problem, ProblemKind, Role, Timestamp, UserId,
     users::{
-        Clearable, Credentials, Identity, InternalApi, InternalPort, ListUsers, NewCredentials, NewUser,
-        Page, SERVICE, Tagged, User, UserPatch, UserUpdate, UsersApi, UsersPort,
+        Addressed, Clearable, Credentials, Identity, InternalApi, InternalPort, ListUsers, NewCredentials,
+        NewUser, Page, PasswordReset, SERVICE, Tagged, User, UserPatch, UserUpdate, UsersApi, UsersPort,
         port::{Conditions, Fetched},
         types::Nullable,
     },
@@ -41,8 +41,11 @@ pub(crate) struct UsersDouble {
 
 type Users = Arc<Mutex<BTreeMap<i64, (User, i64)>>>;
 
+/// Passwords other than [`PASSWORD`].
+type Passwords = Arc<Mutex<BTreeMap<i64, String>>>;
+
 #[derive(Clone)]
-struct Double(Users, Arc<AtomicUsize>);
+struct Double(Users, Arc<AtomicUsize>, Passwords);
 
 impl UsersDouble {
     /// Binds a port; it serves once it knows the gateway.
@@ -68,7 +71,7 @@ impl UsersDouble {
     pub(crate) fn serve(&self, gateway_url: &str) {
         let server = self.server.lock().unwrap().take().unwrap();
         let tokens = Arc::new(InternalTokens::new(SERVICE, gateway_url).unwrap());
-        let double = Double(Arc::clone(&self.users), Arc::clone(&self.checks));
+        let double = Double(Arc::clone(&self.users), Arc::clone(&self.checks), Passwords::default());
         let api = OpenApiService::new((UsersApi::new(double.clone()), InternalApi::new(double)), "", "");
         let route = RequireInternalToken::new(Route::new().nest_no_strip("/", api).into_endpoint(), tokens);
         let app = Edge::new(route, SERVICE, Arc::new(Routes::default()), Trust::Peer);
@@ -109,6 +112,7 @@ fn user(id: i64, email: &str, roles: Vec<Role>) -> User {
     User {
         id: UserId(id),
         email: email.parse::<Email>().unwrap(),
+        email_verified: id <= 2,
         is_active: true,
         first_name: Nullable(None),
         last_name: Nullable(None),
@@ -124,7 +128,13 @@ fn gone() -> Problem {
 }
 
 fn tagged(user: User) -> Tagged {
-    Tagged { user, etag: "\"1\"".to_owned(), sessions_ended: false, tokens_ended: false }
+    Tagged {
+        user,
+        etag: "\"1\"".to_owned(),
+        sessions_ended: false,
+        tokens_ended: false,
+        address_unproved: false,
+    }
 }
 
 impl UsersPort for Double {
@@ -136,12 +146,11 @@ impl UsersPort for Double {
     }
 
     async fn create_user(&self, caller: &Caller, new: NewUser) -> Result<Tagged, Problem> {
-        assert!(!caller.is_signed_in());
         let mut users = self.0.lock().unwrap();
         let id = i64::try_from(users.len()).unwrap() + 1;
         let created = user(id, new.email.as_written(), vec![Role::USER]);
         users.insert(id, (created.clone(), 1));
-        Ok(tagged(created))
+        Ok(Tagged { address_unproved: !caller.is_admin(), ..tagged(created) })
     }
 
     async fn get_user(&self, caller: &Caller, id: UserId, _: Conditions) -> Result<Fetched, Problem> {
@@ -196,7 +205,11 @@ impl InternalPort for Double {
         self.1.fetch_add(1, Ordering::Relaxed);
         let users = self.0.lock().unwrap();
         let found = users.values().find(|(user, _)| user.email.as_written() == given.email);
-        match found.filter(|_| given.password.expose() == PASSWORD) {
+        let passwords = self.2.lock().unwrap();
+        let right = |user: &User| {
+            passwords.get(&user.id.0).map_or(PASSWORD, String::as_str) == given.password.expose()
+        };
+        match found.filter(|(user, _)| right(user)) {
             None => Err(Problem::new(ProblemKind::Refused, "Incorrect email or password")),
             Some((user, _)) if !user.is_active => Err(Problem::new(ProblemKind::Refused, "Inactive user")),
             Some((user, epoch)) => Ok(Identity { user: user.clone(), epoch: *epoch }),
@@ -217,6 +230,51 @@ impl InternalPort for Double {
         assert!(is_gateway(caller));
         let users = self.0.lock().unwrap();
         let (user, epoch) = users.get(&id.0).ok_or_else(gone)?;
+        Ok(Identity { user: user.clone(), epoch: *epoch })
+    }
+
+    async fn find_user(&self, caller: &Caller, wanted: Addressed) -> Result<Identity, Problem> {
+        assert!(is_gateway(caller));
+        let users = self.0.lock().unwrap();
+        let found = users.values().find(|(user, _)| user.email == wanted.email);
+        found.map(|(user, epoch)| Identity { user: user.clone(), epoch: *epoch }).ok_or_else(gone)
+    }
+
+    async fn reset_password(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        reset: PasswordReset,
+    ) -> Result<Identity, Problem> {
+        let password = contract::Secret::from(reset.password).expose().to_owned();
+        if password == "password" {
+            return Err(Problem::invalid(vec![contract::Violation::body(
+                "/password",
+                "is too easily guessed",
+            )]));
+        }
+        let identity = self.verify_address(caller, id, Addressed { email: reset.email }).await?;
+        self.2.lock().unwrap().insert(id.0, password);
+        self.0.lock().unwrap().get_mut(&id.0).unwrap().1 += 1;
+        Ok(identity)
+    }
+
+    async fn verify_address(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        address: Addressed,
+    ) -> Result<Identity, Problem> {
+        assert!(is_gateway(caller));
+        let mut users = self.0.lock().unwrap();
+        let (user, epoch) = users.get_mut(&id.0).ok_or_else(gone)?;
+        if user.email != address.email {
+            return Err(Problem::new(
+                ProblemKind::PreconditionFailed,
+                "The user was changed in the meantime",
+            ));
+        }
+        user.email_verified = true;
         Ok(Identity { user: user.clone(), epoch: *epoch })
     }
 }

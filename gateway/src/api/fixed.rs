@@ -1,0 +1,50 @@
+//! An answer that never changes while the process lives.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use http::{StatusCode, header};
+use poem::{Body, Endpoint, Request, Response, Result};
+
+/// Bytes that never change while the process lives, with an entity tag made from them.
+pub(crate) struct Fixed {
+    content_type: &'static str,
+    policy: &'static str,
+    body: Bytes,
+    etag: Arc<str>,
+}
+
+impl Fixed {
+    /// With this `Content-Security-Policy`.
+    pub(crate) fn new(content_type: &'static str, policy: &'static str, body: impl Into<Bytes>) -> Self {
+        let body = body.into();
+        let hash = digest::digest(&digest::SHA256, &body);
+        let tag = URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16]);
+        Self { content_type, policy, body, etag: format!("\"{tag}\"").into() }
+    }
+}
+
+impl Endpoint for Fixed {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        if *request.method() != poem::http::Method::GET {
+            return Err(poem::error::MethodNotAllowedError.into());
+        }
+        let known = request.header(header::IF_NONE_MATCH).is_some_and(|tags| {
+            tags.split(',').any(|tag| tag.trim() == "*" || tag.trim().trim_start_matches("W/") == &*self.etag)
+        });
+        let answer = Response::builder()
+            .header(header::ETAG, &*self.etag)
+            .header(header::CACHE_CONTROL, "no-cache")
+            .header(header::CONTENT_SECURITY_POLICY, self.policy)
+            .header(header::REFERRER_POLICY, "no-referrer");
+        Ok(if known {
+            answer.status(StatusCode::NOT_MODIFIED).finish()
+        } else {
+            answer.header(header::CONTENT_TYPE, self.content_type).body(Body::from(self.body.clone()))
+        })
+    }
+}
