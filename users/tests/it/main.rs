@@ -3,6 +3,7 @@
 
 mod create;
 mod delete;
+mod idempotency;
 mod imported;
 mod internal;
 mod internal_keys;
