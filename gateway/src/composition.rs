@@ -81,9 +81,10 @@ pub(crate) fn public(
         trusted_proxies: parts.trusted_proxies.clone(),
     };
     let audit = AuditApi { audit: Arc::clone(&parts.audit), authenticator: Arc::clone(&parts.authenticator) };
+    let guard: Arc<dyn kit::checked::Guard> = Arc::clone(&parts.authenticator) as _;
     let api = OpenApiService::new(
         (
-            Checked::new((auth, sessions, audit), operations, limit),
+            Checked::new((auth, sessions, audit), operations, limit).guarded(guard),
             Proxied::<UsersApi<Described>>::new(binding),
         ),
         "Platform",

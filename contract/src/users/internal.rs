@@ -29,12 +29,12 @@ pub struct Identity {
     pub epoch: i64,
 }
 
-/// What each internal operation needs. The port refuses every caller that is not the gateway.
+/// What each internal operation needs. The port refuses every caller that is not the gateway; the scope is given to nobody.
 #[must_use]
 pub fn policies() -> Vec<Policy> {
     vec![
-        Policy::new("verify_credentials", Access::SignedIn, &[403]),
-        Policy::new("identify_user", Access::SignedIn, &[403, 404]),
+        Policy::new("verify_credentials", Access::SignedIn, &[403]).scope("internal"),
+        Policy::new("identify_user", Access::SignedIn, &[403, 404]).scope("internal"),
     ]
 }
 

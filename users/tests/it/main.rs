@@ -7,6 +7,7 @@ mod internal;
 mod list;
 mod listener;
 mod read;
+mod scopes;
 mod service;
 mod store;
 mod update;
