@@ -112,9 +112,10 @@ pub(crate) fn public(
         audit: Arc::clone(&parts.audit),
         trusted_proxies: parts.trusted_proxies.clone(),
     };
+    let guard: Arc<dyn kit::checked::Guard> = Arc::clone(&parts.authenticator) as _;
     let api = OpenApiService::new(
         (
-            Checked::new((auth, sessions, account, audit, signing_keys), operations, limit),
+            Checked::new((auth, sessions, account, audit, signing_keys), operations, limit).guarded(guard),
             Proxied::<UsersApi<Described>>::new(binding),
         ),
         "Platform",

@@ -25,7 +25,7 @@ fn answer(error: UsersError, violation: fn(Fault) -> Violation) -> Problem {
         UsersError::CallerGone => {
             return Problem::invalid_token("The user of this token is gone or disabled");
         }
-        UsersError::NeedsAdmin => return Problem::insufficient_scope(Role::ADMIN.as_str()),
+        UsersError::NeedsAdmin => return Problem::insufficient_role(&Role::ADMIN),
         UsersError::Invalid(faults) => return Problem::invalid(faults.into_iter().map(violation).collect()),
         UsersError::Busy(wait) => {
             return Problem::unavailable("Too many passwords are being checked; try again", wait);

@@ -8,6 +8,7 @@ mod internal_keys;
 mod list;
 mod listener;
 mod read;
+mod scopes;
 mod service;
 mod store;
 mod update;
