@@ -325,10 +325,15 @@ impl Problem {
     /// 403 for want of a role (RFC 6750 §3.1); no scope would help.
     #[must_use]
     pub fn insufficient_role(role: &Role) -> Self {
-        Self::new(ProblemKind::InsufficientScope, format!("The role {role} is needed")).header(
-            header::WWW_AUTHENTICATE,
-            HeaderValue::from_static("Bearer realm=\"platform\", error=\"insufficient_scope\""),
-        )
+        let detail = format!("The role {role} is needed");
+        let challenge = format!(
+            "Bearer realm=\"platform\", error=\"insufficient_scope\", error_description=\"{detail}\""
+        );
+        let problem = Self::new(ProblemKind::InsufficientScope, detail);
+        match HeaderValue::try_from(challenge) {
+            Ok(challenge) => problem.header(header::WWW_AUTHENTICATE, challenge),
+            Err(_) => problem,
+        }
     }
 
     /// 403 for want of a scope, which the challenge names (RFC 6750 §3.1).
