@@ -181,7 +181,7 @@ fn claim_meaning(name: &str, value: &Value, now: OffsetDateTime) -> String {
             "" => "no roles".to_owned(),
             _ => "what its bearer may do".to_owned(),
         },
-        "scope" => "what it was narrowed to".to_owned(),
+        "scope" => "what it may be used for".to_owned(),
         "act" => "who acts for the subject".to_owned(),
         _ => String::new(),
     }

@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc};
 
 use poem::{FromRequest, Request, RequestBody};
 
-use crate::{Problem, Role, SessionId, UserId};
+use crate::{Problem, Role, Scope, Scopes, SessionId, UserId};
+
+/// The name under which the gateway calls services for itself; no service account can have it.
+pub const GATEWAY: &str = "gateway";
 
 /// Whom a token stands for: the `sub` claim.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -62,6 +65,8 @@ pub struct Caller {
     pub subject: Subject,
     /// The roles the token carries.
     pub roles: BTreeSet<Role>,
+    /// What the token may be used for; none limit nobody but a service's account.
+    pub scopes: Scopes,
     /// The sign-in the token belongs to.
     pub session: Option<SessionId>,
 }
@@ -70,7 +75,7 @@ impl Caller {
     /// A caller who sent no token.
     #[must_use]
     pub fn anonymous() -> Self {
-        Self { subject: Subject::Anonymous, roles: BTreeSet::new(), session: None }
+        Self { subject: Subject::Anonymous, roles: BTreeSet::new(), scopes: Scopes::default(), session: None }
     }
 
     /// The user's id, where the caller is a user.
@@ -86,6 +91,20 @@ impl Caller {
     #[must_use]
     pub fn has(&self, role: &Role) -> bool {
         self.roles.contains(role)
+    }
+
+    /// Whether scopes limit what the token may be used for: of people only a token that carries some; of a service's account
+    /// every token, so that one without scopes is good for nothing. The gateway itself is limited by no scope.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        let account = matches!(&self.subject, Subject::Service(name) if name != GATEWAY);
+        account || !self.scopes.is_empty()
+    }
+
+    /// Whether the token may be used for what needs this scope.
+    #[must_use]
+    pub fn may(&self, scope: &Scope) -> bool {
+        !self.is_limited() || self.scopes.contains(scope)
     }
 
     /// Whether the caller may administer users.
@@ -128,6 +147,21 @@ mod tests {
         ] {
             assert_eq!(subject.to_string().parse(), Ok(subject));
         }
+    }
+
+    #[test]
+    fn people_without_scopes_are_not_limited_and_accounts_of_services_always_are() {
+        let read = Scope::named("users:read");
+        let may = |subject: Subject, scopes: &str| {
+            Caller { subject, scopes: scopes.parse().unwrap(), ..Caller::anonymous() }.may(&read)
+        };
+        assert!(may(Subject::User(UserId(7)), "") && may(Subject::Operator, ""));
+        assert!(may(Subject::User(UserId(7)), "users:read") && !may(Subject::User(UserId(7)), "users:write"));
+        assert!(!may(Subject::Operator, "users:write"));
+        let orders = || Subject::Service("orders".into());
+        assert!(may(orders(), "users:read users:write") && !may(orders(), "users:write"));
+        assert!(!may(orders(), ""));
+        assert!(may(Subject::Service(GATEWAY.into()), ""));
     }
 
     #[test]

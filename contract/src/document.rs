@@ -15,7 +15,7 @@ use poem_openapi::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{operation::Access, problem::PROBLEM_JSON};
+use crate::{Scope, operation::Access, problem::PROBLEM_JSON};
 
 /// What stands about one operation beside its types.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub struct Policy {
     pub operation: &'static str,
     /// Who may call it.
     pub access: Access,
+    /// What a token must be good for, where its scopes limit it. Every operation that looks at tokens has one.
+    pub scope: Option<Scope>,
     /// Statuses of problems beyond those that every operation can answer.
     pub problems: &'static [u16],
 }
@@ -32,7 +34,14 @@ impl Policy {
     /// The policy of the operation named.
     #[must_use]
     pub fn new(operation: &'static str, access: Access, problems: &'static [u16]) -> Self {
-        Self { operation, access, problems }
+        Self { operation, access, scope: None, problems }
+    }
+
+    /// With the scope that the operation needs.
+    #[must_use]
+    pub fn scope(mut self, scope: &'static str) -> Self {
+        self.scope = Some(Scope::named(scope));
+        self
     }
 }
 
@@ -50,6 +59,9 @@ pub enum DocumentError {
         /// The path.
         path: String,
     },
+    /// An operation that looks at tokens has no scope, or one that is no scope's name.
+    #[error("{0}: the operation's policy has no scope, or one that is not a scope's name")]
+    Scope(&'static str),
     /// Two documents to be merged hold the same path, operationId or, with other content, component.
     #[error("{0} stands in two documents")]
     Clash(String),
@@ -84,10 +96,19 @@ impl<A: OpenApi> OpenApi for Described<A> {
 /// The document of one API, from its types and policies.
 ///
 /// # Errors
-/// An operation without a policy.
+/// An operation without a policy, or a policy without the scope it must have.
 pub fn of<A: OpenApi>(policies: &[Policy]) -> Result<Value, DocumentError> {
     let service = OpenApiService::new(Described::<A>(PhantomData), "", "");
     let mut document: Value = serde_json::from_str(&service.spec())?;
+    for policy in policies {
+        let fits = match &policy.scope {
+            Some(scope) => scope.as_str().parse::<Scope>().is_ok(),
+            None => policy.access == Access::Public,
+        };
+        if !fits {
+            return Err(DocumentError::Scope(policy.operation));
+        }
+    }
     let policies: BTreeMap<&str, &Policy> =
         policies.iter().map(|policy| (policy.operation, policy)).collect();
     if let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) {
@@ -168,6 +189,14 @@ fn complete(operation: &mut Value, policy: &Policy) {
     let takes_values = takes_body || operation.get("parameters").is_some();
     let Some(map) = operation.as_object_mut() else { return };
     map.insert("x-platform-access".to_owned(), policy.access.text().into());
+    if let Some(scope) = &policy.scope {
+        map.insert("x-platform-scope".to_owned(), scope.as_str().into());
+        let told = map
+            .get("description")
+            .and_then(Value::as_str)
+            .map_or_else(String::new, |own| format!("{own}\n\n"));
+        map.insert("description".to_owned(), format!("{told}Scope: `{scope}`.").into());
+    }
     map.insert(
         "security".to_owned(),
         match policy.access {
@@ -186,7 +215,7 @@ fn complete(operation: &mut Value, policy: &Policy) {
     if matches!(policy.access, Access::SignedIn | Access::Role(_)) {
         problems.push(401);
     }
-    if matches!(policy.access, Access::Role(_)) {
+    if policy.scope.is_some() {
         problems.push(403);
     }
     if takes_body {

@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::Value;
 
 use crate::{
-    Problem, ProblemKind, Role, Violation,
+    Caller, Problem, ProblemKind, Role, Scope, Violation,
     payload::{is_media_type, unsupported},
     problem::Place,
     schema::{CompileError, Compiler, NodeId, Schema},
@@ -76,6 +76,8 @@ pub struct Operation {
     pub summary: String,
     /// Who may call it.
     pub access: Access,
+    /// What a token must be good for, where its scopes limit it.
+    pub scope: Option<Scope>,
     parameters: Vec<Parameter>,
     request: Option<Content>,
     responses: BTreeMap<String, Content>,
@@ -150,6 +152,23 @@ impl Operation {
     #[must_use]
     pub fn takes_body(&self) -> bool {
         self.request.is_some()
+    }
+
+    /// Whether the caller has the role and the scope that the operation needs. Whether somebody must be signed in at all is
+    /// asked where the token is read.
+    ///
+    /// # Errors
+    /// 403 `insufficient_scope`.
+    pub fn check_caller(&self, caller: &Caller) -> Result<(), Problem> {
+        if let Access::Role(role) = &self.access
+            && !caller.has(role)
+        {
+            return Err(Problem::insufficient_role(role));
+        }
+        match &self.scope {
+            Some(scope) if !caller.may(scope) => Err(Problem::insufficient_scope(scope)),
+            _ => Ok(()),
+        }
     }
 
     /// Checks the parameters: `path` gives a path parameter's decoded text by name.
@@ -331,6 +350,10 @@ impl Draft {
             path: path.to_owned(),
             summary: text("summary"),
             access: access(document, operation),
+            scope: operation
+                .get("x-platform-scope")
+                .and_then(Value::as_str)
+                .and_then(|name| name.parse().ok()),
             parameters,
             request,
             responses,

@@ -10,6 +10,8 @@ use poem_openapi::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::{Role, Scope};
+
 /// The media type of every problem answer.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -324,11 +326,26 @@ impl Problem {
         )
     }
 
-    /// 403 for want of a role (RFC 6750 §3.1).
+    /// 403 for want of a role (RFC 6750 §3.1); no scope would help.
     #[must_use]
-    pub fn insufficient_scope(role: &str) -> Self {
-        let challenge = format!("Bearer realm=\"platform\", error=\"insufficient_scope\", scope=\"{role}\"");
-        let problem = Self::new(ProblemKind::InsufficientScope, format!("The role {role} is needed"));
+    pub fn insufficient_role(role: &Role) -> Self {
+        let detail = format!("The role {role} is needed");
+        let challenge = format!(
+            "Bearer realm=\"platform\", error=\"insufficient_scope\", error_description=\"{detail}\""
+        );
+        let problem = Self::new(ProblemKind::InsufficientScope, detail);
+        match HeaderValue::try_from(challenge) {
+            Ok(challenge) => problem.header(header::WWW_AUTHENTICATE, challenge),
+            Err(_) => problem,
+        }
+    }
+
+    /// 403 for want of a scope, which the challenge names (RFC 6750 §3.1).
+    #[must_use]
+    pub fn insufficient_scope(scope: &Scope) -> Self {
+        let challenge = format!("Bearer realm=\"platform\", error=\"insufficient_scope\", scope=\"{scope}\"");
+        let problem =
+            Self::new(ProblemKind::InsufficientScope, format!("The token's scopes do not hold {scope}"));
         match HeaderValue::try_from(challenge) {
             Ok(challenge) => problem.header(header::WWW_AUTHENTICATE, challenge),
             Err(_) => problem,

@@ -122,9 +122,11 @@ pub(crate) fn public(
         audit: Arc::clone(&parts.audit),
         trusted_proxies: parts.trusted_proxies.clone(),
     };
+    let guard: Arc<dyn kit::checked::Guard> = Arc::clone(&parts.authenticator) as _;
     let api = OpenApiService::new(
         (
-            Checked::new((auth, password, sessions, account, audit, signing_keys), operations, limit),
+            Checked::new((auth, password, sessions, account, audit, signing_keys), operations, limit)
+                .guarded(guard),
             Proxied::<UsersApi<Described>>::new(Arc::clone(&binding)),
             Proxied::<RolesApi<Described>>::new(binding),
         ),

@@ -1,8 +1,13 @@
-//! Checks every request to an API against its own document before the handler sees it.
+//! Checks every request to an API against its own document before the handler sees it: the caller, as a guard or a layer outside
+//! has found it, then parameters and body.
 
 use std::{collections::HashMap, sync::Arc};
 
-use contract::operation::{Operation, content_type};
+use contract::{
+    Caller, Problem,
+    operation::{Operation, content_type},
+};
+use http::HeaderMap;
 use poem::{Endpoint, Request, Response, Result, endpoint::BoxEndpoint, http::Method};
 use poem_openapi::{
     OpenApi,
@@ -11,17 +16,34 @@ use poem_openapi::{
 
 use crate::body::{self, BodyLimit};
 
+/// Finds out who calls, before anything else of a request is looked at.
+pub trait Guard: Send + Sync + 'static {
+    /// The caller, if the operation is open to them.
+    ///
+    /// # Errors
+    /// 400, 401 or 403.
+    fn caller(&self, operation: &Operation, headers: &HeaderMap) -> Result<Arc<Caller>, Problem>;
+}
+
 /// An API whose requests are checked: the same operations and the same document as `A`.
 pub struct Checked<A> {
     inner: A,
     operations: Arc<Vec<Operation>>,
     limit: BodyLimit,
+    guard: Option<Arc<dyn Guard>>,
 }
 
 impl<A> Checked<A> {
     /// `inner`, whose compiled operations are among `operations`.
     pub fn new(inner: A, operations: Arc<Vec<Operation>>, limit: BodyLimit) -> Self {
-        Self { inner, operations, limit }
+        Self { inner, operations, limit, guard: None }
+    }
+
+    /// With a guard in front of every operation; the caller it finds goes into the request's extensions.
+    #[must_use]
+    pub fn guarded(mut self, guard: Arc<dyn Guard>) -> Self {
+        self.guard = Some(guard);
+        self
     }
 }
 
@@ -45,7 +67,8 @@ impl<A: OpenApi> OpenApi for Checked<A> {
                     .find(|operation| operation.method == method && same_path(&operation.path, &path))
                     .cloned()
                     .map(Arc::new);
-                let checked = CheckedEndpoint { inner, operation, limit: self.limit };
+                let checked =
+                    CheckedEndpoint { inner, operation, limit: self.limit, guard: self.guard.clone() };
                 routes
                     .entry(path.clone())
                     .or_default()
@@ -75,13 +98,26 @@ struct CheckedEndpoint {
     inner: BoxEndpoint<'static>,
     operation: Option<Arc<Operation>>,
     limit: BodyLimit,
+    guard: Option<Arc<dyn Guard>>,
 }
 
 impl Endpoint for CheckedEndpoint {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
+        if let Some(guard) = &self.guard {
+            // What no document describes has no rule by which to let anybody in.
+            let operation = self
+                .operation
+                .as_ref()
+                .ok_or_else(|| Problem::internal("an operation without a description"))?;
+            let caller = guard.caller(operation, request.headers())?;
+            request.extensions_mut().insert(caller);
+        }
         if let Some(operation) = &self.operation {
+            if let Some(caller) = request.extensions().get::<Arc<Caller>>() {
+                operation.check_caller(caller)?;
+            }
             check(operation, &mut request, self.limit).await?;
         }
         self.inner.call(request).await
@@ -92,11 +128,7 @@ impl Endpoint for CheckedEndpoint {
 ///
 /// # Errors
 /// 400, 408, 413, 415 or 422.
-pub async fn check(
-    operation: &Operation,
-    request: &mut Request,
-    limit: BodyLimit,
-) -> Result<(), contract::Problem> {
+pub async fn check(operation: &Operation, request: &mut Request, limit: BodyLimit) -> Result<(), Problem> {
     operation.check_parameters(
         |name| request.raw_path_param(&registered_name(&operation.path, name)?),
         request.uri().query(),

@@ -12,7 +12,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use contract::{Caller, Problem, Role, SessionId, Subject};
+use contract::{Caller, Problem, Role, Scopes, SessionId, Subject};
 use http::{
     HeaderName, HeaderValue, StatusCode,
     header::{ETAG, IF_NONE_MATCH},
@@ -30,8 +30,7 @@ pub const KIND: &str = "int+jwt";
 /// The `iss` of an internal token.
 pub const ISSUER: &str = "urn:platform:gateway";
 
-/// The subject under which the gateway calls for itself.
-pub const GATEWAY: &str = "gateway";
+pub use contract::caller::GATEWAY;
 
 /// Where the gateway serves its internal public keys.
 pub const KEYS_PATH: &str = "/.well-known/internal-jwks.json";
@@ -65,6 +64,9 @@ pub struct InternalClaims {
     pub sub: String,
     /// That caller's roles.
     pub roles: BTreeSet<Role>,
+    /// What that caller's token may be used for.
+    #[serde(default, skip_serializing_if = "Scopes::is_empty")]
+    pub scope: Scopes,
     /// That caller's session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sid: Option<SessionId>,
@@ -260,7 +262,7 @@ fn warn_of(error: &Fault) {
 
 fn caller_of(claims: InternalClaims) -> Result<Caller, TokenFault> {
     let subject: Subject = claims.sub.parse().map_err(|_| TokenFault::Claims)?;
-    Ok(Caller { subject, roles: claims.roles, session: claims.sid })
+    Ok(Caller { subject, roles: claims.roles, scopes: claims.scope, session: claims.sid })
 }
 
 /// Whether the caller is the gateway itself.

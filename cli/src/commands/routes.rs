@@ -12,6 +12,7 @@ pub(crate) fn run(context: &mut Context) -> Outcome {
         Column::new("METHOD", "method"),
         Column::new("PATH", "path"),
         Column::new("WHO", "access"),
+        Column::new("SCOPE", "scope"),
         Column::new("SERVICE", "service"),
         Column::new("OPERATION", "operation"),
     ];
@@ -24,6 +25,7 @@ pub(crate) fn run(context: &mut Context) -> Outcome {
                 "method": operation.method.as_str(),
                 "path": operation.path,
                 "access": operation.access.text(),
+                "scope": operation.scope.as_ref().map(contract::Scope::as_str),
                 "service": service,
                 "operation": operation.id,
                 "summary": operation.summary,

@@ -58,16 +58,17 @@ pub struct PasswordReset {
     pub email: Email,
 }
 
-/// What each internal operation needs. The port refuses every caller that is not the gateway.
+/// What each internal operation needs. The port refuses every caller that is not the gateway; the scope is given to nobody.
 #[must_use]
 pub fn policies() -> Vec<Policy> {
+    let policy = |operation, problems| Policy::new(operation, Access::SignedIn, problems).scope("internal");
     vec![
-        Policy::new("verify_credentials", Access::SignedIn, &[403]),
-        Policy::new("change_credentials", Access::SignedIn, &[403]),
-        Policy::new("identify_user", Access::SignedIn, &[403, 404]),
-        Policy::new("find_user", Access::SignedIn, &[403, 404]),
-        Policy::new("reset_password", Access::SignedIn, &[400, 403, 404, 412, 503]),
-        Policy::new("verify_address", Access::SignedIn, &[400, 403, 404, 412]),
+        policy("verify_credentials", &[403]),
+        policy("change_credentials", &[403]),
+        policy("identify_user", &[403, 404]),
+        policy("find_user", &[403, 404]),
+        policy("reset_password", &[400, 403, 404, 412, 503]),
+        policy("verify_address", &[400, 403, 404, 412]),
     ]
 }
 

@@ -40,10 +40,10 @@ pub struct NewRole {
 pub fn policies() -> Vec<Policy> {
     let admins = || Access::Role(Role::ADMIN);
     vec![
-        Policy::new("list_roles", admins(), &[]),
-        Policy::new("create_role", admins(), &[409]),
-        Policy::new("get_role", admins(), &[404]),
-        Policy::new("delete_role", admins(), &[404, 409]),
+        Policy::new("list_roles", admins(), &[]).scope("roles:read"),
+        Policy::new("create_role", admins(), &[409]).scope("roles:write"),
+        Policy::new("get_role", admins(), &[404]).scope("roles:read"),
+        Policy::new("delete_role", admins(), &[404, 409]).scope("roles:write"),
     ]
 }
 

@@ -23,15 +23,15 @@ use crate::{
 #[must_use]
 pub fn policies() -> Vec<Policy> {
     vec![
-        Policy::new("list_users", Access::SignedIn, &[403]),
-        Policy::new("create_user", Access::Optional, &[401, 403, 409]),
-        Policy::new("get_me", Access::SignedIn, &[403, 404]),
-        Policy::new("update_me", Access::SignedIn, &[403, 404, 409, 412]),
-        Policy::new("patch_me", Access::SignedIn, &[403, 404, 409, 412]),
-        Policy::new("get_user", Access::SignedIn, &[403, 404]),
-        Policy::new("update_user", Access::SignedIn, &[403, 404, 409, 412]),
-        Policy::new("patch_user", Access::SignedIn, &[403, 404, 409, 412]),
-        Policy::new("delete_user", Access::SignedIn, &[403, 404, 409, 412]),
+        Policy::new("list_users", Access::SignedIn, &[403]).scope("users:read"),
+        Policy::new("create_user", Access::Optional, &[401, 403, 409]).scope("users:write"),
+        Policy::new("get_me", Access::SignedIn, &[403, 404]).scope("users:read"),
+        Policy::new("update_me", Access::SignedIn, &[403, 404, 409, 412]).scope("users:write"),
+        Policy::new("patch_me", Access::SignedIn, &[403, 404, 409, 412]).scope("users:write"),
+        Policy::new("get_user", Access::SignedIn, &[403, 404]).scope("users:read"),
+        Policy::new("update_user", Access::SignedIn, &[403, 404, 409, 412]).scope("users:write"),
+        Policy::new("patch_user", Access::SignedIn, &[403, 404, 409, 412]).scope("users:write"),
+        Policy::new("delete_user", Access::SignedIn, &[403, 404, 409, 412]).scope("users:write"),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! The served documents, and what must hold for every operation in them.
 
 use contract::{
+    Scope,
     document::{About, merge},
     operation::{Access, Operation},
     users,
@@ -32,12 +33,23 @@ fn every_operation_compiles_with_its_access_and_its_problems() {
         for status in [400, 405, 500, 502, 503, 504] {
             assert!(operation.declares(StatusCode::from_u16(status).unwrap()), "{} {status}", operation.id);
         }
+        assert!(operation.scope.is_some(), "{}", operation.id);
         if operation.access == Access::SignedIn {
             assert!(operation.declares(StatusCode::UNAUTHORIZED), "{}", operation.id);
         }
     }
     let create = operations.iter().find(|operation| operation.id == "create_user").unwrap();
     assert_eq!((create.access.clone(), create.method.clone()), (Access::Optional, Method::POST));
+}
+
+#[test]
+fn an_operation_that_looks_at_tokens_needs_a_scope() {
+    let mut policies = users::policies();
+    for bad in [None, Some(Scope::named("Users\""))] {
+        policies[0].scope = bad;
+        let fault = contract::document::of::<users::UsersApi<users::Described>>(&policies).unwrap_err();
+        assert!(fault.to_string().contains("list_users"), "{fault}");
+    }
 }
 
 #[test]

@@ -20,8 +20,8 @@ const PAGE: u32 = 100;
 /// What each operation needs.
 pub(crate) fn policies() -> Vec<Policy> {
     vec![
-        Policy::new("list_audit", Access::Role(Role::ADMIN), &[]),
-        Policy::new("verify_audit", Access::Role(Role::ADMIN), &[]),
+        Policy::new("list_audit", Access::Role(Role::ADMIN), &[]).scope("audit:read"),
+        Policy::new("verify_audit", Access::Role(Role::ADMIN), &[]).scope("audit:read"),
     ]
 }
 

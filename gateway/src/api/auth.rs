@@ -33,7 +33,7 @@ pub(crate) fn policies() -> Vec<Policy> {
     vec![
         Policy::new("create_access_token", Access::Public, &[403]),
         Policy::new("refresh_access_token", Access::Public, &[401]),
-        Policy::new("log_out", Access::SignedIn, &[403]),
+        Policy::new("log_out", Access::SignedIn, &[403]).scope("sessions:write"),
     ]
 }
 

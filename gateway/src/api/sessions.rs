@@ -24,9 +24,9 @@ use crate::{
 /// What each operation needs.
 pub(crate) fn policies() -> Vec<Policy> {
     vec![
-        Policy::new("list_sessions", Access::SignedIn, &[403]),
-        Policy::new("end_session", Access::SignedIn, &[403, 404]),
-        Policy::new("end_other_sessions", Access::SignedIn, &[403]),
+        Policy::new("list_sessions", Access::SignedIn, &[403]).scope("sessions:read"),
+        Policy::new("end_session", Access::SignedIn, &[403, 404]).scope("sessions:write"),
+        Policy::new("end_other_sessions", Access::SignedIn, &[403]).scope("sessions:write"),
     ]
 }
 

@@ -26,9 +26,9 @@ use crate::{
 /// What each operation needs.
 pub(crate) fn policies() -> Vec<Policy> {
     vec![
-        Policy::new("list_keys", Access::Role(Role::ADMIN), &[]),
-        Policy::new("rotate_key", Access::Role(Role::ADMIN), &[]),
-        Policy::new("retire_key", Access::Role(Role::ADMIN), &[404]),
+        Policy::new("list_keys", Access::Role(Role::ADMIN), &[]).scope("keys:read"),
+        Policy::new("rotate_key", Access::Role(Role::ADMIN), &[]).scope("keys:write"),
+        Policy::new("retire_key", Access::Role(Role::ADMIN), &[404]).scope("keys:write"),
     ]
 }
 

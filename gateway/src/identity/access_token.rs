@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use contract::{Caller, Role, SessionId, Subject, Timestamp};
+use contract::{Caller, Role, Scopes, SessionId, Subject, Timestamp};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,8 @@ pub(crate) struct AccessClaims {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sid: Option<SessionId>,
     pub(crate) roles: BTreeSet<Role>,
-    pub(crate) scope: String,
+    #[serde(default, skip_serializing_if = "Scopes::is_empty")]
+    pub(crate) scope: Scopes,
 }
 
 /// One audience or several (RFC 7519 §4.1.3).
@@ -44,6 +45,8 @@ pub(crate) struct Grant<'g> {
     pub(crate) subject: &'g Subject,
     pub(crate) session: Option<&'g SessionId>,
     pub(crate) roles: &'g BTreeSet<Role>,
+    /// Empty for people: their roles alone bind them.
+    pub(crate) scopes: &'g Scopes,
     pub(crate) lifetime: Duration,
 }
 
@@ -63,7 +66,7 @@ pub(crate) fn issue(
         jti: uuid::Uuid::now_v7().to_string(),
         sid: grant.session.cloned(),
         roles: grant.roles.clone(),
-        scope: String::new(),
+        scope: grant.scopes.clone(),
     };
     key.sign(KIND, &claims)
 }
@@ -84,6 +87,11 @@ impl AccessClaims {
             Subject::Operator | Subject::Service(_) => true,
             Subject::Anonymous => false,
         };
-        fits.then(|| Caller { subject, roles: self.roles.clone(), session: self.sid.clone() })
+        fits.then(|| Caller {
+            subject,
+            roles: self.roles.clone(),
+            scopes: self.scope.clone(),
+            session: self.sid.clone(),
+        })
     }
 }

@@ -1,16 +1,19 @@
 //! Authenticates requests once: a verified token is remembered until it expires, with the internal tokens made from it.
 
 use std::{
-    collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest;
-use contract::{Caller, Problem, Subject, Timestamp, operation::Access};
+use contract::{
+    Caller, Problem, Subject, Timestamp,
+    operation::{Access, Operation},
+};
 use http::{HeaderMap, HeaderValue};
 use kit::{
+    checked::Guard,
     internal_token::{Actor, GATEWAY, ISSUER, InternalClaims, KIND},
     token::{Expected, LEEWAY, bearer},
 };
@@ -63,6 +66,13 @@ impl Verified {
     }
 }
 
+/// Guards the gateway's own operations.
+impl Guard for Authenticator {
+    fn caller(&self, operation: &Operation, headers: &HeaderMap) -> Result<Arc<Caller>, Problem> {
+        Ok(Arc::clone(&self.admit_to(operation, headers)?.caller))
+    }
+}
+
 /// Checks access tokens and exchanges them for internal ones.
 pub(crate) struct Authenticator {
     access: Arc<ArcSwap<Keys>>,
@@ -81,8 +91,7 @@ impl Authenticator {
         expected: Expected,
         revoked: Arc<Revoked>,
     ) -> Self {
-        let gateway =
-            Caller { subject: Subject::Service(GATEWAY.to_owned()), roles: BTreeSet::new(), session: None };
+        let gateway = Caller { subject: Subject::Service(GATEWAY.to_owned()), ..Caller::anonymous() };
         Self {
             access,
             internal,
@@ -113,11 +122,23 @@ impl Authenticator {
             (None, _) => return Err(Problem::missing_credentials()),
         };
         match access {
-            Access::Role(role) if !verified.caller.has(role) => {
-                Err(Problem::insufficient_scope(role.as_str()))
-            }
+            Access::Role(role) if !verified.caller.has(role) => Err(Problem::insufficient_role(role)),
             _ => Ok(verified),
         }
+    }
+
+    /// As [`Self::admit`], for this operation: its scope too.
+    ///
+    /// # Errors
+    /// 400, 401 or 403.
+    pub(crate) fn admit_to(
+        &self,
+        operation: &Operation,
+        headers: &HeaderMap,
+    ) -> Result<Arc<Verified>, Problem> {
+        let verified = self.admit(&operation.access, headers)?;
+        operation.check_caller(&verified.caller)?;
+        Ok(verified)
     }
 
     fn verify(&self, token: &str) -> Result<Arc<Verified>, Problem> {
@@ -212,6 +233,7 @@ fn sign_internal(
         aud: service.to_owned(),
         sub: caller.subject.to_string(),
         roles: caller.roles.clone(),
+        scope: caller.scopes.clone(),
         sid: caller.session.clone(),
         act: Actor { sub: GATEWAY.to_owned() },
         iat: now.seconds(),

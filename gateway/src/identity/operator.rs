@@ -56,6 +56,7 @@ pub async fn operator_token(config: &Config) -> Result<SecretString, OperatorErr
         subject: &Subject::Operator,
         session: None,
         roles: &BTreeSet::from([Role::ADMIN]),
+        scopes: &contract::Scopes::default(),
         lifetime: OPERATOR_TOKEN_TIME,
     };
     Ok(access_token::issue(&keys.signing, &grant, now)?)

@@ -250,6 +250,7 @@ impl Sessions {
             subject: &Subject::User(identity.user.id),
             session: Some(id),
             roles: &roles,
+            scopes: &contract::Scopes::default(),
             lifetime: self.lifetimes.access,
         };
         let access = access_token::issue(&self.keys.load().signing, &grant, now)?;

@@ -115,7 +115,7 @@ impl Endpoint for Forward {
 impl Forward {
     async fn forward(&self, mut request: Request) -> Result<Response, Problem> {
         let binding = &self.binding;
-        let caller = binding.authenticator.admit(&self.operation.access, request.headers())?;
+        let caller = binding.authenticator.admit_to(&self.operation, request.headers())?;
         self.operation.check_parameters(
             |name| request.raw_path_param(name),
             request.uri().query(),

@@ -123,6 +123,7 @@ impl TestGateway {
             aud: service.to_owned(),
             sub: subject.to_string(),
             roles: roles.iter().cloned().collect(),
+            scope: contract::Scopes::default(),
             sid: None,
             act: Actor { sub: GATEWAY.to_owned() },
             iat: now,

@@ -25,7 +25,7 @@ fn answer(error: UsersError, violation: fn(Fault) -> Violation) -> Problem {
         UsersError::CallerGone => {
             return Problem::invalid_token("The user of this token is gone or disabled");
         }
-        UsersError::NeedsAdmin => return Problem::insufficient_scope(Role::ADMIN.as_str()),
+        UsersError::NeedsAdmin => return Problem::insufficient_role(&Role::ADMIN),
         UsersError::KeyReused => {
             return Problem::invalid(vec![Violation {
                 place: Place::Header,

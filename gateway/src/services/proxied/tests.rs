@@ -71,8 +71,10 @@ impl OrdersApi {
 }
 
 fn document() -> Value {
-    let policies =
-        [Policy::new("get_order", Access::Public, &[404]), Policy::new("place_order", Access::SignedIn, &[])];
+    let policies = [
+        Policy::new("get_order", Access::Public, &[404]),
+        Policy::new("place_order", Access::SignedIn, &[]).scope("orders:write"),
+    ];
     let about = About { title: "Orders".into(), version: "1".into(), description: "Orders.".into() };
     document::merge(&about, &[document::of::<OrdersApi>(&policies).unwrap()]).unwrap()
 }
