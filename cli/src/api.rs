@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LINK};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH, LINK};
 use reqwest::{Method, StatusCode, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -35,6 +35,12 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// The version of what the answer holds, from its `ETag`.
+    #[must_use]
+    pub(crate) fn version(&self) -> Option<&HeaderValue> {
+        self.headers.get(ETAG)
+    }
+
     /// Path and query of the next page, from `Link: <…>; rel="next"`.
     #[must_use]
     pub(crate) fn next_page(&self) -> Option<String> {
@@ -79,6 +85,20 @@ impl Api {
         self.send(Method::PATCH, path, Some(body), MERGE_PATCH).await
     }
 
+    /// PATCH by a JSON Merge Patch of this version and no other.
+    pub(crate) async fn patch_version(
+        &self,
+        path: &str,
+        body: &Value,
+        version: Option<&HeaderValue>,
+    ) -> Outcome<Answer> {
+        self.send_with(Method::PATCH, path, Some(body), MERGE_PATCH, |request| match version {
+            Some(version) => request.header(IF_MATCH, version),
+            None => request,
+        })
+        .await
+    }
+
     /// DELETE.
     pub(crate) async fn delete(&self, path: &str) -> Outcome<Answer> {
         self.send(Method::DELETE, path, None, "").await
@@ -90,6 +110,17 @@ impl Api {
         path: &str,
         body: Option<&Value>,
         media_type: &str,
+    ) -> Outcome<Answer> {
+        self.send_with(method, path, body, media_type, |request| request).await
+    }
+
+    async fn send_with(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        media_type: &str,
+        finish: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
     ) -> Outcome<Answer> {
         let url = self.base.join(path.trim_start_matches('/')).map_err(|error| {
             Failure::failed(format!("no address can be made of {path}")).caused_by(&error)
@@ -106,7 +137,7 @@ impl Api {
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, media_type).body(body.to_string());
         }
-        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let answer = finish(request).send().await.map_err(|error| self.unreachable(&error))?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let bytes = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
         if status.is_success() {

@@ -8,6 +8,7 @@
 mod administration;
 mod keys;
 mod operation;
+mod role;
 
 use std::path::PathBuf;
 
@@ -22,6 +23,7 @@ pub(crate) use administration::{
 };
 pub(crate) use keys::{Algorithm as KeyAlgorithm, KeyCommand, Purpose as KeyPurpose};
 pub(crate) use operation::{ConfigCommand, MigrateCommand, MigrateTarget, ServeArguments, Service};
+pub(crate) use role::RoleCommand;
 
 /// Run and administer the platform: a gateway, the services behind it, their databases and users.
 #[derive(Debug, Parser)]
@@ -92,6 +94,13 @@ pub(crate) enum Verb {
         /// What to do.
         #[command(subcommand)]
         verb: UserCommand,
+    },
+    /// Manage the roles that users can have, and give and take them
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Role {
+        /// What to do.
+        #[command(subcommand)]
+        verb: RoleCommand,
     },
     /// Get, explain and check access tokens
     #[command(subcommand_required = true, arg_required_else_help = true)]

@@ -6,6 +6,7 @@ mod config;
 mod key;
 mod migrate;
 mod openapi;
+mod role;
 mod routes;
 mod serve;
 mod token;
@@ -22,6 +23,7 @@ pub(crate) fn run(arguments: Arguments, context: &mut Context) -> Outcome {
         Verb::Serve(serve) => serve::run(context, &global, &serve),
         Verb::Migrate { verb } => small(migrate::run(context, &global, verb)),
         Verb::User { verb } => small(user::run(context, &global, verb)),
+        Verb::Role { verb } => small(role::run(context, &global, verb)),
         Verb::Audit { verb } => small(audit::run(context, &global, verb)),
         Verb::Key { verb } => small(key::run(context, &global, verb)),
         Verb::Token { verb } => small(token::run(context, &global, verb)),

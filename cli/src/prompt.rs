@@ -113,19 +113,29 @@ pub(crate) fn password(context: &mut Context, source: &PasswordSource, new: bool
             )
             .next("For example: printf '%s\\n' \"$PASSWORD\" | platform … --password-stdin"));
     }
-    let first = asked(context.prompt.hidden("Password"))?;
     if new {
-        let second = asked(context.prompt.hidden("Password, once more"))?;
-        if first.expose_secret() != second.expose_secret() {
-            return Err(
-                Failure::failed("the two passwords are not the same").next("Nothing was changed: try again.")
-            );
-        }
+        return new_password(context, "Password");
     }
-    if first.expose_secret().is_empty() {
+    not_empty(asked(context.prompt.hidden("Password"))?)
+}
+
+/// Asks for a password to be set, twice.
+pub(crate) fn new_password(context: &Context, question: &str) -> Outcome<SecretString> {
+    let first = asked(context.prompt.hidden(question))?;
+    let second = asked(context.prompt.hidden(&format!("{question}, once more")))?;
+    if first.expose_secret() != second.expose_secret() {
+        return Err(
+            Failure::failed("the two passwords are not the same").next("Nothing was changed: try again.")
+        );
+    }
+    not_empty(first)
+}
+
+fn not_empty(password: SecretString) -> Outcome<SecretString> {
+    if password.expose_secret().is_empty() {
         return Err(Failure::failed("the password is empty"));
     }
-    Ok(first)
+    Ok(password)
 }
 
 /// Reads a secret from a file; `-` is standard input's business, not this function's.

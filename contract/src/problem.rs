@@ -30,6 +30,8 @@ pub enum ProblemKind {
     Forbidden,
     /// 403: the token lacks a role or scope.
     InsufficientScope,
+    /// 403: the password is right, and must be changed before it gets tokens.
+    PasswordChangeRequired,
     /// 404.
     NotFound,
     /// 405, with `Allow`.
@@ -75,7 +77,7 @@ impl ProblemKind {
         match self {
             Self::MalformedRequest | Self::Refused => StatusCode::BAD_REQUEST,
             Self::MissingCredentials | Self::InvalidToken => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::InsufficientScope => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::InsufficientScope | Self::PasswordChangeRequired => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -107,6 +109,7 @@ impl ProblemKind {
             Self::InvalidToken => "invalid-token",
             Self::Forbidden => "forbidden",
             Self::InsufficientScope => "insufficient-scope",
+            Self::PasswordChangeRequired => "password-change-required",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::RequestTimeout => "request-timeout",
@@ -138,6 +141,7 @@ impl ProblemKind {
             Self::InvalidToken => "Invalid token",
             Self::Forbidden => "Not allowed",
             Self::InsufficientScope => "Insufficient scope",
+            Self::PasswordChangeRequired => "The password must be changed",
             Self::NotFound => "Not Found",
             Self::MethodNotAllowed => "Method Not Allowed",
             Self::RequestTimeout => "Request time-out",

@@ -3,12 +3,16 @@
 mod described;
 pub mod internal;
 pub mod port;
+pub mod roles;
 pub mod routes;
 pub mod types;
 
-pub use described::{Described, document, internal_document};
-pub use internal::{Addressed, Credentials, Identity, InternalApi, InternalPort, PasswordReset};
+pub use described::{Described, document, documents, internal_document};
+pub use internal::{
+    Addressed, Credentials, Identity, InternalApi, InternalPort, NewCredentials, PasswordReset,
+};
 pub use port::{Page, Tagged, UsersPort};
+pub use roles::{RolesApi, RolesPort};
 pub use routes::{ListUsers, UsersApi, policies};
 pub use types::{Clearable, NewUser, User, UserPatch, UserUpdate};
 

@@ -7,5 +7,6 @@ pub(crate) mod auth;
 pub(crate) mod docs;
 pub(crate) mod fixed;
 pub(crate) mod keys;
+pub(crate) mod password;
 pub(crate) mod sessions;
 pub(crate) mod signing_keys;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use contract::{
     operation::Operation,
-    users::{Described, UsersApi},
+    users::{Described, RolesApi, UsersApi},
 };
 use kit::{
     body::BodyLimit,
@@ -32,6 +32,7 @@ use crate::{
         auth::AuthApi,
         docs,
         keys::{JwkSetEndpoint, LookUpKeys},
+        password::PasswordApi,
         sessions::SessionsApi,
         signing_keys::SigningKeysApi,
     },
@@ -88,6 +89,15 @@ pub(crate) fn public(
         require_verified_address: parts.require_verified_address,
         audit: Arc::clone(&parts.audit),
     };
+    let password = PasswordApi {
+        users: Arc::clone(&parts.users),
+        sessions: Arc::clone(&parts.sessions),
+        trusted_proxies: parts.trusted_proxies.clone(),
+        throttle: Arc::clone(&parts.throttle),
+        audit: Arc::clone(&parts.audit),
+        outbox: Arc::clone(&parts.outbox),
+        require_verified_address: parts.require_verified_address,
+    };
     let sessions = SessionsApi {
         sessions: Arc::clone(&parts.sessions),
         authenticator: Arc::clone(&parts.authenticator),
@@ -115,8 +125,10 @@ pub(crate) fn public(
     let guard: Arc<dyn kit::checked::Guard> = Arc::clone(&parts.authenticator) as _;
     let api = OpenApiService::new(
         (
-            Checked::new((auth, sessions, account, audit, signing_keys), operations, limit).guarded(guard),
-            Proxied::<UsersApi<Described>>::new(binding),
+            Checked::new((auth, password, sessions, account, audit, signing_keys), operations, limit)
+                .guarded(guard),
+            Proxied::<UsersApi<Described>>::new(Arc::clone(&binding)),
+            Proxied::<RolesApi<Described>>::new(binding),
         ),
         "Platform",
         env!("CARGO_PKG_VERSION"),

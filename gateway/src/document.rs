@@ -8,7 +8,7 @@ use contract::{
 };
 use serde_json::Value;
 
-use crate::api::{account, audit, auth, sessions, signing_keys};
+use crate::api::{account, audit, auth, password, sessions, signing_keys};
 
 /// What the public document says of itself.
 fn about() -> About {
@@ -27,14 +27,16 @@ fn about() -> About {
 /// # Errors
 /// An operation without a policy.
 pub fn documents() -> Result<Vec<(&'static str, Value)>, DocumentError> {
-    Ok(vec![
+    let mut documents = vec![
         ("gateway", document::of::<auth::AuthApi>(&auth::policies())?),
+        ("gateway", document::of::<password::PasswordApi>(&password::policies())?),
         ("gateway", document::of::<account::AccountApi>(&account::policies())?),
         ("gateway", document::of::<audit::AuditApi>(&audit::policies())?),
         ("gateway", document::of::<sessions::SessionsApi>(&sessions::policies())?),
         ("gateway", document::of::<signing_keys::SigningKeysApi>(&signing_keys::policies())?),
-        (users::SERVICE, users::document()?),
-    ])
+    ];
+    documents.extend(users::documents()?.into_iter().map(|document| (users::SERVICE, document)));
+    Ok(documents)
 }
 
 /// The document that the gateway serves.

@@ -1,6 +1,7 @@
 //! The users service's schema.
 
 mod m20261125_000001_users;
+mod m20261125_000002_roles;
 mod m20261125_000010_verified_address;
 
 use kit::database::Schema;
@@ -9,9 +10,13 @@ use sea_orm_migration::MigrationTrait;
 pub(crate) const SCHEMA: Schema = Schema {
     service: "users",
     table: "users_migrations",
-    migrations: &["m20261125_000001_users", "m20261125_000010_verified_address"],
+    migrations: &["m20261125_000001_users", "m20261125_000002_roles", "m20261125_000010_verified_address"],
 };
 
 pub(crate) fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(m20261125_000001_users::Migration), Box::new(m20261125_000010_verified_address::Migration)]
+    vec![
+        Box::new(m20261125_000001_users::Migration),
+        Box::new(m20261125_000002_roles::Migration),
+        Box::new(m20261125_000010_verified_address::Migration),
+    ]
 }

@@ -2,14 +2,15 @@
 
 mod conditions;
 mod problem;
+mod roles;
 
 use std::sync::Arc;
 
 use contract::{
     Caller, Email, Problem, ProblemKind, Role, UserId,
     users::{
-        Addressed, Clearable, Credentials, Identity, InternalPort, ListUsers, NewUser, Page, PasswordReset,
-        Tagged, User as WireUser, UserPatch, UserUpdate, UsersPort,
+        Addressed, Clearable, Credentials, Identity, InternalPort, ListUsers, NewCredentials, NewUser, Page,
+        PasswordReset, Tagged, User as WireUser, UserPatch, UserUpdate, UsersPort,
         port::{Conditions, Fetched},
         types::Nullable,
     },
@@ -69,6 +70,7 @@ impl UsersPort for Api {
                 last_name: named(user.last_name),
                 is_active: set(user.is_active),
                 roles: set(user.roles).map(with_user_role),
+                must_change_password: set(user.must_change_password),
                 id: set(user.id),
                 ..Changes::default()
             },
@@ -105,6 +107,7 @@ impl UsersPort for Api {
             is_active: set(update.is_active),
             roles: set(update.roles).map(with_user_role),
             password: set(update.password).map(Into::into),
+            must_change_password: set(update.must_change_password),
             current_password: set(update.current_password),
             id: set(update.id),
         };
@@ -125,6 +128,7 @@ impl UsersPort for Api {
             is_active: patch.is_active,
             roles: patch.roles.map(with_user_role),
             password: patch.password.map(Into::into),
+            must_change_password: patch.must_change_password,
             current_password: patch.current_password,
             id: patch.id,
         };
@@ -147,6 +151,17 @@ impl InternalPort for Api {
         let user =
             self.users.authenticate(&credentials.email, &credentials.password).await.map_err(problem::of)?;
         Ok(identity(user))
+    }
+
+    async fn change_credentials(
+        &self,
+        caller: &Caller,
+        credentials: NewCredentials,
+    ) -> Result<Identity, Problem> {
+        gateway_alone(caller)?;
+        let NewCredentials { email, password, new_password } = credentials;
+        let user = self.users.change_password(&email, &password, &new_password.into()).await;
+        user.map(identity).map_err(problem::of)
     }
 
     async fn identify_user(&self, caller: &Caller, id: UserId) -> Result<Identity, Problem> {
@@ -213,6 +228,7 @@ fn wire(user: User) -> WireUser {
         roles: user.roles.into_iter().collect(),
         created_at: user.created_at,
         updated_at: user.updated_at,
+        must_change_password: user.must_change_password,
     }
 }
 

@@ -7,6 +7,7 @@ pub mod cursor;
 pub mod error;
 pub mod listing;
 pub mod password;
+pub mod roles;
 pub mod store;
 pub mod user;
 pub mod users;

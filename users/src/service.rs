@@ -6,7 +6,7 @@ use contract::{
     document::{self, About, DocumentError},
     operation::Operation,
     schema::CompileError,
-    users::{self as wire, InternalApi, UsersApi},
+    users::{self as wire, InternalApi, RolesApi, UsersApi},
 };
 use kit::{
     checked::Checked,
@@ -76,15 +76,15 @@ pub struct Service {
 /// # Errors
 /// See [`StartError`].
 pub async fn bind(config: Config) -> Result<Service, StartError> {
-    let public = wire::document()?;
+    let public = wire::documents()?;
     let about = About {
         title: "Users".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         description: "The users service. Called through the gateway, with its internal tokens.".to_owned(),
     };
-    let whole = document::merge(&about, &[public.clone(), wire::internal_document()?])?;
+    let whole = document::merge(&about, &[public.as_slice(), &[wire::internal_document()?]].concat())?;
     let operations = Operation::all(&whole)?;
-    let document = document::merge(&about, &[public])?.to_string();
+    let document = document::merge(&about, &public)?.to_string();
     let tokens = InternalTokens::new(wire::SERVICE, &config.gateway_url)
         .map_err(|error| StartError::Keys(error.to_string()))?;
     let database = Database::connect(&config.database, config.database_connections, "platform-users").await?;
@@ -139,6 +139,7 @@ fn app(
     let operations_of = |limit| {
         (
             Checked::new(UsersApi::new(api.clone()), Arc::clone(operations), limit),
+            Checked::new(RolesApi::new(api.clone()), Arc::clone(operations), limit),
             Checked::new(InternalApi::new(api.clone()), Arc::clone(operations), limit),
         )
     };

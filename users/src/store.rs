@@ -2,6 +2,7 @@
 
 mod entity;
 mod list;
+mod roles;
 mod row;
 
 use contract::{Email, UserId};
@@ -17,13 +18,14 @@ use self::{
 };
 use crate::domain::{
     Decision, Listed, Listing, Standing, User, UserStore, UsersError, password::PasswordHash,
+    roles::of_the_operator,
 };
 
 /// The schema this service was built for. A test holds it against the migrations.
 pub const SCHEMA: Schema = Schema {
     service: "users",
     table: "users_migrations",
-    migrations: &["m20261125_000001_users", "m20261125_000010_verified_address"],
+    migrations: &["m20261125_000001_users", "m20261125_000002_roles", "m20261125_000010_verified_address"],
 };
 
 /// Changes that can take away the last active admin queue behind this advisory lock on PostgreSQL ("admins" in ASCII).
@@ -68,6 +70,7 @@ impl UserStore for SqlStore {
         let transaction = self.database.begin_write().await.map_err(unavailable)?;
         let mut new = row::columns(&user);
         new.created_at = Set(user.created_at.microseconds());
+        roles::require(&transaction, &of_the_operator(&user.roles)).await?;
         let inserted = user::Entity::insert(new).exec(&transaction).await.map_err(failed)?;
         user.id = UserId(inserted.last_insert_id);
         insert_roles(&transaction, &user).await?;
@@ -87,12 +90,7 @@ impl UserStore for SqlStore {
         let transaction = self.database.begin_write().await.map_err(unavailable)?;
         lock(&transaction, id).await?;
         let before = find(&transaction, id).await?;
-        let standing = match actor {
-            Some(actor) => find(&transaction, actor)
-                .await?
-                .map(|user| Standing { is_active: user.is_active, is_admin: user.is_admin() }),
-            None => None,
-        };
+        let standing = roles::standing(&transaction, actor).await?;
         let before = before.ok_or(UsersError::NotFound)?;
         let decision = decide(&before, standing)?;
         let after = match &decision {
@@ -161,6 +159,8 @@ async fn another_active_admin(transaction: &DatabaseTransaction, id: UserId) -> 
 }
 
 async fn replace(transaction: &DatabaseTransaction, before: &User, after: &User) -> Result<(), UsersError> {
+    let new = after.roles.difference(&before.roles).cloned().collect();
+    roles::require(transaction, &of_the_operator(&new)).await?;
     user::Entity::update_many()
         .set(row::columns(after))
         .filter(user::Column::Id.eq(after.id.0))

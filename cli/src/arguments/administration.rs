@@ -24,6 +24,9 @@ pub(crate) enum UserCommand {
         /// Make the user an admin
         #[arg(long, env = "PLATFORM_USER_ADMIN")]
         admin: bool,
+        /// Tokens only after the user has set another password
+        #[arg(long, env = "PLATFORM_USER_MUST_CHANGE")]
+        must_change: bool,
         /// Done, not failed, where a user with this address exists; that user stays as it is
         #[arg(long, env = "PLATFORM_IF_NOT_EXISTS")]
         if_not_exists: bool,
@@ -74,6 +77,10 @@ pub(crate) enum UserCommand {
         user: String,
     },
     /// Set a user's password; all their sessions end
+    #[command(
+        after_help = "Two people know a password that somebody else has set: unless --no-must-change says\n\
+                            otherwise, its user must set another one before the next sign-in."
+    )]
     SetPassword {
         /// Id or e-mail address
         #[arg(value_parser = id_or_address)]
@@ -81,6 +88,12 @@ pub(crate) enum UserCommand {
         /// File with the password until now; only one's own password needs it, and on a terminal it is asked for
         #[arg(long, env = "PLATFORM_USER_CURRENT_PASSWORD_FILE", value_name = "FILE")]
         current_password_file: Option<PathBuf>,
+        /// The user must set another password before the next sign-in [default for everyone but oneself]
+        #[arg(long, env = "PLATFORM_USER_MUST_CHANGE", conflicts_with = "no_must_change")]
+        must_change: bool,
+        /// The user keeps this password
+        #[arg(long, env = "PLATFORM_USER_NO_MUST_CHANGE")]
+        no_must_change: bool,
         /// Where the password comes from.
         #[command(flatten)]
         password: PasswordArguments,
@@ -118,7 +131,7 @@ pub(crate) enum UserCommand {
 }
 
 /// Refuses what is neither, before anything is asked of anybody.
-fn id_or_address(text: &str) -> Result<String, String> {
+pub(super) fn id_or_address(text: &str) -> Result<String, String> {
     if text.parse::<contract::UserId>().is_ok() || text.parse::<contract::Email>().is_ok() {
         Ok(text.to_owned())
     } else {
@@ -198,6 +211,9 @@ pub(crate) enum TokenCommand {
         /// A token of five minutes for the operator of this machine, from the platform's own keys
         #[arg(long, env = "PLATFORM_OPERATOR")]
         operator: bool,
+        /// File with the password to set where the platform asks for a new one; on a terminal it is asked for
+        #[arg(long, env = "PLATFORM_USER_NEW_PASSWORD_FILE", value_name = "FILE")]
+        new_password_file: Option<PathBuf>,
         /// Where the password comes from.
         #[command(flatten)]
         password: PasswordArguments,

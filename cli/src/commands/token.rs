@@ -1,5 +1,7 @@
 //! `platform token`: get, explain and check access tokens.
 
+use std::path::PathBuf;
+
 use kit::token::{Expected, KeySet};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -22,27 +24,42 @@ pub(crate) async fn run(context: &mut Context, global: &Global, verb: TokenComma
                 json!({"access_token": token.expose_secret(), "token_type": "bearer", "expires_in": seconds});
             issued(context, &answer)
         }
-        TokenCommand::Issue { email, password, .. } => {
+        TokenCommand::Issue { email, password, new_password_file, .. } => {
             let connection = Connection::find(context, global)?;
-            by_password(context, &connection, email, password).await
+            by_password(context, &connection, email, password, new_password_file).await
         }
         TokenCommand::Inspect { token } => inspect(context, token),
         TokenCommand::Verify { token, audience } => verify(context, global, token, audience).await,
     }
 }
 
+/// The detail by which the API says that a new password must be set first.
+const CHANGE_FIRST: &str = "Set a new password first: POST /api_v1/auth/password";
+
 async fn by_password(
     context: &mut Context,
     connection: &Connection,
     email: Option<String>,
     password: PasswordArguments,
+    new_password_file: Option<PathBuf>,
 ) -> Outcome {
     let api = connection.anonymous()?;
     let email = prompt::value(context, email, "E-mail address", "--email ADDRESS (or --operator)")?;
     let source = PasswordSource { from_stdin: password.password_stdin, file: password.password_file };
     let password = prompt::password(context, &source, false)?;
-    let body = json!({"email": email, "password": password.expose_secret()});
-    let answer = api.post("/api_v1/auth/access", &body).await.map_err(|mut failure| {
+    let mut body = json!({"email": email, "password": password.expose_secret()});
+    let answer = match api.post("/api_v1/auth/access", &body).await {
+        Err(failure) if failure.what == CHANGE_FIRST => {
+            body["new_password"] = json!(new_password(context, new_password_file)?.expose_secret());
+            let changed = api.post("/api_v1/auth/password", &body).await;
+            if changed.is_ok() {
+                context.note("The new password is set.");
+            }
+            changed
+        }
+        answer => answer,
+    };
+    let answer = answer.map_err(|mut failure| {
         // A wrong password is "not signed in" for a script, whatever the status that old clients rely on.
         if failure.exit == Exit::Failed && failure.why.is_none() && failure.next.is_none() {
             failure.exit = Exit::NotAllowed;
@@ -50,6 +67,19 @@ async fn by_password(
         failure
     })?;
     issued(context, &answer.body)
+}
+
+/// The password to put in the place of one that must be changed.
+fn new_password(context: &mut Context, file: Option<PathBuf>) -> Outcome<SecretString> {
+    match file {
+        Some(file) => prompt::secret_from_file(&file, "--new-password-file"),
+        None if context.interactive => {
+            context.note("The password is right, and a new one must be set first.");
+            prompt::new_password(context, "New password")
+        }
+        None => Err(Failure::new(Exit::NotAllowed, "a new password must be set first")
+            .next("Run this on a terminal, or add --new-password-file FILE.")),
+    }
 }
 
 /// The token alone for people and shells; the whole answer in the other forms.

@@ -2,7 +2,7 @@
 
 mod change;
 mod create;
-mod find;
+pub(super) mod find;
 mod link;
 mod list;
 
@@ -21,7 +21,7 @@ const USERS: &str = "/api_v1/users";
 pub(crate) async fn run(context: &mut Context, global: &Global, verb: UserCommand) -> Outcome {
     let connection = Connection::find(context, global)?;
     match verb {
-        UserCommand::Create { email, address, fields, admin, if_not_exists, password } => {
+        UserCommand::Create { email, address, fields, admin, must_change, if_not_exists, password } => {
             // An address in its place wins over the variable; twice on the command line is a mistake.
             if let (Some(email), Some(_)) = (&email, &address)
                 && context.variable("PLATFORM_USER_EMAIL") != Some(email)
@@ -32,7 +32,7 @@ pub(crate) async fn run(context: &mut Context, global: &Global, verb: UserComman
             create::create(
                 context,
                 &connection,
-                create::New { email, fields, admin, if_not_exists, password },
+                create::New { email, fields, admin, must_change, if_not_exists, password },
             )
             .await
         }
@@ -47,8 +47,10 @@ pub(crate) async fn run(context: &mut Context, global: &Global, verb: UserComman
         }
         UserCommand::Disable { user } => change::set_active(context, &connection, &user, false).await,
         UserCommand::Enable { user } => change::set_active(context, &connection, &user, true).await,
-        UserCommand::SetPassword { user, current_password_file, password } => {
-            change::set_password(context, &connection, &user, current_password_file, password).await
+        UserCommand::SetPassword { user, current_password_file, must_change, no_must_change, password } => {
+            let must_change = (must_change || no_must_change).then_some(must_change);
+            let new = change::NewPassword { current_file: current_password_file, must_change, password };
+            change::set_password(context, &connection, &user, new).await
         }
         UserCommand::Reset { user, print_link } => link::reset(context, &connection, &user, print_link).await,
         UserCommand::Invite { email, fields, print_link } => {
@@ -77,12 +79,17 @@ const DETAILS: &[Column] = &[
     Column::with("Address confirmed", "email_verified", |row| yes_or_no(&row["email_verified"])),
     Column::with("Active", "is_active", active),
     Column::new("Roles", "roles"),
+    Column::with("Must change password", "must_change_password", must_change),
     Column::new("Created", "created_at"),
     Column::new("Updated", "updated_at"),
 ];
 
 fn active(row: &Value) -> String {
     yes_or_no(&row["is_active"])
+}
+
+fn must_change(row: &Value) -> String {
+    yes_or_no(&row["must_change_password"])
 }
 
 fn yes_or_no(value: &Value) -> String {
@@ -93,6 +100,6 @@ fn yes_or_no(value: &Value) -> String {
     }
 }
 
-fn show(context: &mut Context, user: &Value) -> Outcome {
+pub(super) fn show(context: &mut Context, user: &Value) -> Outcome {
     one(context, DETAILS, user)
 }

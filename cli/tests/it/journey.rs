@@ -47,11 +47,15 @@ fn from_an_empty_folder_to_a_managed_user() {
     place.run_with(&issue, PASSWORD).done();
 
     place
-        .run_with(&["user", "set-password", "bob@example.com", "--password-stdin"], "nine purple whales 43\n")
+        .run_with(
+            &["user", "set-password", "bob@example.com", "--no-must-change", "--password-stdin"],
+            "nine purple whales 43\n",
+        )
         .done();
     place.run_with(&issue, PASSWORD).failed(4, "Incorrect email or password");
     place.run_with(&issue, "nine purple whales 43\n").done();
 
+    place.run(&["role", "create", "editor"]).done();
     let updated = place.run(&[
         "user",
         "update",

@@ -9,6 +9,7 @@ mod manners;
 mod master_key;
 mod postgres;
 mod process;
+mod roles;
 mod secrets;
 mod starting;
 mod stopping;

@@ -61,6 +61,43 @@ fn a_password_is_asked_for_twice_and_never_shown() {
 }
 
 #[test]
+fn a_password_that_must_be_changed_is_changed_on_the_way_to_a_token() {
+    let platform = Place::new().serve(&[]);
+    let place = &platform.place;
+    platform.create("bob@example.com", &["--must-change"]);
+    let issue = ["token", "issue", "--email", "bob@example.com", "--password-stdin"];
+    let refused = place.run_with(&issue, PASSWORD).failed(4, "a new password must be set first");
+    assert!(refused.stderr.contains("--new-password-file") && refused.stdout.is_empty(), "{refused:#?}");
+
+    let answers = [
+        ("Password:", PASSWORD),
+        ("New password:", "nine purple whales 43"),
+        ("New password, once more:", "nine purple whales 43"),
+    ];
+    let (code, shown) = on_terminal(place, 80, "token issue --email bob@example.com", &answers);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("The new password is set.") && shown.contains("eyJ"), "{shown}");
+    assert!(!shown.contains(PASSWORD) && !shown.contains("whales"), "{shown}");
+    place.run_with(&issue, PASSWORD).failed(4, "Incorrect email or password");
+    place.run_with(&issue, "nine purple whales 43").done();
+
+    // An admin's password for somebody else is marked unless said otherwise, and a script sets the next by a file.
+    let set = ["user", "set-password", "bob@example.com", "--password-stdin", "-o", "json"];
+    assert_eq!(place.run_with(&set, PASSWORD).done().json()["must_change_password"], true);
+    std::fs::write(place.path().join("new"), "ten yellow drums 44\n").unwrap();
+    let weak = place.path().join("weak");
+    std::fs::write(&weak, "password1").unwrap();
+    let by_file =
+        |file: &str| place.run_with(&[&issue[..], &["--new-password-file", file]].concat(), PASSWORD);
+    by_file("weak").failed(1, "new_password: is too easily guessed");
+    by_file("new").done();
+    place.run_with(&issue, "ten yellow drums 44").done();
+    let kept = [&set[..], &["--no-must-change"]].concat();
+    assert_eq!(place.run_with(&kept, PASSWORD).done().json()["must_change_password"], false);
+    place.run_with(&issue, PASSWORD).done();
+}
+
+#[test]
 fn tables_fit_the_terminal() {
     let place = Place::new();
     for columns in [40, 80, 120] {

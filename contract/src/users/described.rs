@@ -3,12 +3,14 @@
 use serde_json::Value;
 
 use super::{
-    Addressed, Credentials, Identity, InternalApi, InternalPort, ListUsers, NewUser, Page, PasswordReset,
-    Tagged, UserPatch, UserUpdate, UsersApi, UsersPort, internal, policies,
+    Addressed, Credentials, Identity, InternalApi, InternalPort, ListUsers, NewCredentials, NewUser, Page,
+    PasswordReset, RolesApi, RolesPort, Tagged, UserPatch, UserUpdate, UsersApi, UsersPort, internal,
+    policies,
     port::{Conditions, Fetched},
+    roles::{self, KnownRole, NewRole},
 };
 use crate::{
-    Caller, Problem, UserId,
+    Caller, Problem, Role, UserId,
     document::{self, DocumentError},
 };
 
@@ -58,6 +60,10 @@ impl InternalPort for Described {
         match *self {}
     }
 
+    async fn change_credentials(&self, _: &Caller, _: NewCredentials) -> Result<Identity, Problem> {
+        match *self {}
+    }
+
     async fn identify_user(&self, _: &Caller, _: UserId) -> Result<Identity, Problem> {
         match *self {}
     }
@@ -75,7 +81,33 @@ impl InternalPort for Described {
     }
 }
 
-/// The document of the public operations.
+impl RolesPort for Described {
+    async fn list_roles(&self, _: &Caller) -> Result<Vec<KnownRole>, Problem> {
+        match *self {}
+    }
+
+    async fn create_role(&self, _: &Caller, _: NewRole) -> Result<KnownRole, Problem> {
+        match *self {}
+    }
+
+    async fn get_role(&self, _: &Caller, _: Role) -> Result<KnownRole, Problem> {
+        match *self {}
+    }
+
+    async fn delete_role(&self, _: &Caller, _: Role) -> Result<(), Problem> {
+        match *self {}
+    }
+}
+
+/// The documents of all public operations: users, and what belongs to them.
+///
+/// # Errors
+/// An operation without a policy.
+pub fn documents() -> Result<Vec<Value>, DocumentError> {
+    Ok(vec![document()?, document::of::<RolesApi<Described>>(&roles::policies())?])
+}
+
+/// The document of the operations on users.
 ///
 /// # Errors
 /// An operation without a policy.

@@ -21,10 +21,22 @@ pub struct Credentials {
     pub password: Secret,
 }
 
+/// An address, its password and the one to put in its place, as typed.
+#[derive(Debug, Clone, Serialize, Deserialize, Object)]
+pub struct NewCredentials {
+    /// As typed: what is no address belongs to nobody.
+    #[oai(validator(max_length = 1024))]
+    pub email: String,
+    /// The password until now.
+    pub password: Secret,
+    /// The password from now on.
+    pub new_password: NewPassword,
+}
+
 /// A user and the state of its credentials.
 #[derive(Debug, Clone, Serialize, Deserialize, Object)]
 pub struct Identity {
-    /// The user.
+    /// The user. One who must change the password (`must_change_password`) gets no tokens.
     pub user: User,
     /// Grows with every change that ends sessions (password, disabling, enabling); a session remembers it.
     pub epoch: i64,
@@ -52,6 +64,7 @@ pub fn policies() -> Vec<Policy> {
     let policy = |operation, problems| Policy::new(operation, Access::SignedIn, problems).scope("internal");
     vec![
         policy("verify_credentials", &[403]),
+        policy("change_credentials", &[403]),
         policy("identify_user", &[403, 404]),
         policy("find_user", &[403, 404]),
         policy("reset_password", &[400, 403, 404, 412, 503]),
@@ -66,6 +79,14 @@ pub trait InternalPort: Send + Sync + 'static {
         &self,
         caller: &Caller,
         credentials: Credentials,
+    ) -> impl Future<Output = Result<Identity, Problem>> + Send;
+
+    /// Checks a password and puts a new one in its place: the identity, or 400 as for a check, or 422 for a new password that is
+    /// not taken. Every session of the user is void then.
+    fn change_credentials(
+        &self,
+        caller: &Caller,
+        credentials: NewCredentials,
     ) -> impl Future<Output = Result<Identity, Problem>> + Send;
 
     /// How a user stands now; 404 for one that is gone.
@@ -121,6 +142,16 @@ impl<P: InternalPort> InternalApi<P> {
         body: Json<Credentials>,
     ) -> Result<Json<Identity>, Problem> {
         self.port.verify_credentials(&caller.0, body.0).await.map(Json)
+    }
+
+    /// Change a password that is known
+    #[oai(path = "/internal/credentials/change", method = "post", operation_id = "change_credentials")]
+    async fn change_credentials(
+        &self,
+        caller: CallerOf,
+        body: Json<NewCredentials>,
+    ) -> Result<Json<Identity>, Problem> {
+        self.port.change_credentials(&caller.0, body.0).await.map(Json)
     }
 
     /// How a user stands now

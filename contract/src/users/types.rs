@@ -154,6 +154,9 @@ pub struct User {
     pub created_at: Timestamp,
     /// When the user was last changed.
     pub updated_at: Timestamp,
+    /// Whether the user gets tokens only after setting a new password (`POST /api_v1/auth/password`).
+    #[serde(default)]
+    pub must_change_password: bool,
 }
 
 /// A user to create. Who registers alone may set neither `roles` nor `is_active`; an `id` is never taken.
@@ -178,6 +181,9 @@ pub struct NewUser {
     #[serde(default)]
     #[oai(validator(max_items = 32))]
     pub roles: Clearable<Vec<Role>>,
+    /// For admins: whether the user must set another password before the first sign-in; `false` unless given.
+    #[serde(default)]
+    pub must_change_password: Clearable<bool>,
     /// Refused: ids are given out by the service.
     #[serde(default)]
     pub id: Clearable<i64>,
@@ -204,6 +210,9 @@ pub struct UserUpdate {
     /// For admins.
     #[oai(validator(max_items = 32))]
     pub roles: Clearable<Vec<Role>>,
+    /// For admins: whether the user must set another password at the next sign-in; `true` unless given, where an admin sets the
+    /// password of somebody else.
+    pub must_change_password: Clearable<bool>,
     /// Never changes.
     pub id: Clearable<i64>,
 }
@@ -229,6 +238,9 @@ pub struct UserPatch {
     /// For admins.
     #[oai(validator(max_items = 32))]
     pub roles: Option<Vec<Role>>,
+    /// For admins: whether the user must set another password at the next sign-in; `true` unless given, where an admin sets the
+    /// password of somebody else.
+    pub must_change_password: Option<bool>,
     /// Never changes.
     pub id: Option<i64>,
 }

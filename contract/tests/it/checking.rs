@@ -29,7 +29,7 @@ fn pointers(problem: &Problem) -> Vec<&str> {
 fn user() -> Value {
     json!({
         "id": 7, "email": "a@example.com", "is_active": true, "email_verified": true, "first_name": null, "last_name": "A", "roles": ["user"],
-        "created_at": "2026-11-25T08:30:00Z", "updated_at": "2026-11-25T08:30:00Z",
+        "created_at": "2026-11-25T08:30:00Z", "updated_at": "2026-11-25T08:30:00Z", "must_change_password": false,
     })
 }
 

@@ -332,6 +332,7 @@ impl AccountApi {
             last_name: body.0.last_name,
             is_active: Clearable::Absent,
             roles: body.0.roles,
+            must_change_password: Clearable::Absent,
             id: Clearable::Absent,
         };
         let user = self.users.create(&admin, &new, &request_id(request)?).await?;

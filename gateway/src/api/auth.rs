@@ -1,6 +1,6 @@
 //! Signing in, staying signed in, signing out.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use contract::{
     Problem, ProblemKind, Secret, Subject, UserId,
@@ -63,7 +63,7 @@ struct RefreshRequest {
 
 /// Tokens for a client.
 #[derive(Debug, Serialize, Deserialize, Object)]
-struct TokenAnswer {
+pub(super) struct TokenAnswer {
     /// Sent as `Authorization: Bearer` with every request.
     access_token: Secret,
     /// Exchanged for new tokens once the access token has expired; good for one use.
@@ -75,7 +75,7 @@ struct TokenAnswer {
 }
 
 #[derive(ApiResponse)]
-enum TokenResponse {
+pub(super) enum TokenResponse {
     /// The tokens
     #[oai(status = 200)]
     Ok(
@@ -109,7 +109,8 @@ pub(crate) struct AuthApi {
 impl AuthApi {
     /// Sign in
     ///
-    /// A first-party login: it takes a user's own password, and is no OAuth grant for other applications.
+    /// A first-party login: it takes a user's own password, and is no OAuth grant for other applications. 403
+    /// `password-change-required`: the password is right, and a new one must be set first.
     #[oai(
         path = "/api_v1/auth/access",
         method = "post",
@@ -123,38 +124,21 @@ impl AuthApi {
     ) -> Result<TokenResponse, Problem> {
         let AccessRequest { email, password } = body.0;
         self.audit.require_writable()?;
-        let client = client_address(request, &self.trusted_proxies);
-        let attempt = self.throttle.begin(&email, client).await?;
-        let source = Source { address: client, request_id: request_id(request)? };
-        let (users, audit, outbox) =
-            (Arc::clone(&self.users), Arc::clone(&self.audit), Arc::clone(&self.outbox));
+        let source = self.source(request)?;
+        let client = source.address;
+        let (users, outbox, request_id) =
+            (Arc::clone(&self.users), Arc::clone(&self.outbox), source.request_id.clone());
         let needs_proof = self.require_verified_address;
-        // On its own: a client that hangs up must not leave its guess uncounted.
-        let check = tokio::spawn(async move {
-            let checked = users.verify(&Credentials { email, password }, &source.request_id).await;
-            let counted = match &checked {
-                Ok(_) => attempt.succeeded().await,
-                Err(problem) if problem.kind == ProblemKind::Refused => attempt.failed().await,
-                Err(_) => attempt.unchecked().await,
-            };
-            counted.map_err(SessionFault::from)?;
-            let checked = match checked {
-                Ok(identity) if needs_proof && !identity.user.email_verified => {
-                    Err(unverified(&outbox, identity.user.id, &source.request_id))
-                }
-                checked => checked,
-            };
-            if let Some(act) = sign_in(&checked) {
-                audit.record(act, &source).await?;
+        let guess = Guess { action: "create_access_token", email: email.clone(), source };
+        let check = async move {
+            let identity = users.verify(&Credentials { email, password }, &request_id).await?;
+            if needs_proof && !identity.user.email_verified {
+                return Err(unverified(&outbox, identity.user.id, &request_id));
             }
-            checked
-        });
-        let identity = check.await.map_err(Problem::internal)??;
-        let origin = Origin {
-            device: request.header(header::USER_AGENT).map(|agent| agent.chars().take(256).collect()),
-            address: client.to_string(),
+            tokens_allowed(identity)
         };
-        let tokens = self.sessions.begin(&identity, origin).await?;
+        let identity = guess.checked(&self.throttle, &self.audit, check).await?;
+        let tokens = self.sessions.begin(&identity, origin(request, client)).await?;
         Ok(answer(&tokens))
     }
 
@@ -229,8 +213,71 @@ impl AuthApi {
     }
 }
 
+/// Where a session begins.
+pub(super) fn origin(request: &Request, client: IpAddr) -> Origin {
+    Origin {
+        device: request.header(header::USER_AGENT).map(|agent| agent.chars().take(256).collect()),
+        address: client.to_string(),
+    }
+}
+
+/// A password that somebody sends with an address: a guess until it is checked.
+pub(super) struct Guess {
+    /// The operation.
+    pub(super) action: &'static str,
+    /// As typed.
+    pub(super) email: String,
+    pub(super) source: Source,
+}
+
+impl Guess {
+    /// Checks it, once it is its turn: counted before it is looked at, and audited with how it ended.
+    pub(super) async fn checked(
+        self,
+        throttle: &Arc<Throttle>,
+        audit: &Arc<Audit>,
+        check: impl Future<Output = Result<Identity, Problem>> + Send + 'static,
+    ) -> Result<Identity, Problem> {
+        let attempt = throttle.begin(&self.email, self.source.address).await?;
+        let audit = Arc::clone(audit);
+        // On its own: a client that hangs up must not leave its guess uncounted.
+        let check = tokio::spawn(async move {
+            let checked = check.await;
+            let counted = match &checked {
+                Ok(_) => attempt.succeeded().await,
+                // The password was right, and gets no tokens for another reason.
+                Err(problem)
+                    if matches!(
+                        problem.kind,
+                        ProblemKind::PasswordChangeRequired | ProblemKind::Forbidden
+                    ) =>
+                {
+                    attempt.succeeded().await
+                }
+                Err(problem) if problem.kind == ProblemKind::Refused => attempt.failed().await,
+                Err(_) => attempt.unchecked().await,
+            };
+            counted.map_err(SessionFault::from)?;
+            if let Some(act) = looked_at(self.action, &checked) {
+                audit.record(act, &self.source).await?;
+            }
+            checked
+        });
+        check.await.map_err(Problem::internal)?
+    }
+}
+
+/// Refuses a user whose password is right and must be changed before anything else.
+fn tokens_allowed(identity: Identity) -> Result<Identity, Problem> {
+    if identity.user.must_change_password {
+        let detail = "Set a new password first: POST /api_v1/auth/password";
+        return Err(Problem::new(ProblemKind::PasswordChangeRequired, detail));
+    }
+    Ok(identity)
+}
+
 /// The password was right; a letter is sent once more, so that nobody is stuck without one.
-fn unverified(outbox: &Outbox, user: UserId, request_id: &RequestId) -> Problem {
+pub(super) fn unverified(outbox: &Outbox, user: UserId, request_id: &RequestId) -> Problem {
     if outbox.sends()
         && let Err(problem) = outbox.add(Errand::VerifyAddress(user), request_id.clone())
     {
@@ -242,23 +289,30 @@ fn unverified(outbox: &Outbox, user: UserId, request_id: &RequestId) -> Problem 
     )
 }
 
-/// A log-in whose password was looked at. A wrong one names nobody: what was typed as an address may be a password.
-fn sign_in(checked: &Result<Identity, Problem>) -> Option<Act> {
+/// What is audited of a password that was looked at. A refused one names nobody: what was typed as an address may be a password.
+fn looked_at(action: &'static str, checked: &Result<Identity, Problem>) -> Option<Act> {
     let (actor, target, outcome) = match checked {
         Ok(identity) => {
             let id = identity.user.id;
             (Subject::User(id), Some(format!("users/{id}")), Outcome::Done)
         }
-        Err(problem) if matches!(problem.kind, ProblemKind::Refused | ProblemKind::Forbidden) => {
-            (Subject::Anonymous, None, Outcome::Refused)
-        }
-        Err(_) => return None,
+        Err(problem) => match problem.kind {
+            ProblemKind::Refused
+            | ProblemKind::Forbidden
+            | ProblemKind::PasswordChangeRequired
+            | ProblemKind::InvalidValues => (Subject::Anonymous, None, Outcome::Refused),
+            _ => return None,
+        },
     };
-    let detail = checked.as_ref().err().map(|problem| problem.detail.clone().into_owned());
-    Some(Act { actor, action: "create_access_token", target, outcome, detail })
+    let detail = checked.as_ref().err().map(|problem| match problem.kind {
+        // Tells of the new password, which may be set elsewhere.
+        ProblemKind::InvalidValues => "the new password was not taken".to_owned(),
+        _ => problem.detail.clone().into_owned(),
+    });
+    Some(Act { actor, action, target, outcome, detail })
 }
 
-fn answer(tokens: &Tokens) -> TokenResponse {
+pub(super) fn answer(tokens: &Tokens) -> TokenResponse {
     TokenResponse::Ok(
         Json(TokenAnswer {
             access_token: tokens.access.expose_secret().to_owned().into(),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use contract::{
     Email, Problem, ProblemKind, UserId,
     problem::{PROBLEM_JSON, ProblemBody},
-    users::{Addressed, Credentials, Identity, NewUser, PasswordReset, SERVICE, User},
+    users::{Addressed, Credentials, Identity, NewCredentials, NewUser, PasswordReset, SERVICE, User},
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, uri::PathAndQuery};
 use kit::request_id::{self, RequestId};
@@ -37,6 +37,20 @@ impl UsersClient {
     ) -> Result<Identity, Problem> {
         let body = serde_json::to_vec(credentials).map_err(Problem::internal)?;
         let path = PathAndQuery::from_static("/internal/credentials/verify");
+        self.call(&Method::POST, path, body.into(), request_id).await
+    }
+
+    /// Checks a password and puts a new one in its place. The user's sessions are void then, and have yet to be ended.
+    ///
+    /// # Errors
+    /// As [`UsersClient::verify`]; 422 for a new password that is not taken.
+    pub(crate) async fn change(
+        &self,
+        credentials: &NewCredentials,
+        request_id: &RequestId,
+    ) -> Result<Identity, Problem> {
+        let body = serde_json::to_vec(credentials).map_err(Problem::internal)?;
+        let path = PathAndQuery::from_static("/internal/credentials/change");
         self.call(&Method::POST, path, body.into(), request_id).await
     }
 

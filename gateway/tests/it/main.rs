@@ -8,6 +8,7 @@ mod edge;
 mod forged;
 mod forwarding;
 mod keys;
+mod password;
 mod replicas;
 mod sessions;
 mod support;

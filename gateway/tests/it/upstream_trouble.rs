@@ -6,7 +6,7 @@ use kit::testing::TestDatabase;
 
 use crate::support::{Gateway, Raw, config, problem};
 
-const USER: &str = r#"{"id":1,"email":"a@example.com","is_active":true,"email_verified":true,"first_name":null,"last_name":null,"roles":["user"],"created_at":"2026-11-25T08:30:00Z","updated_at":"2026-11-25T08:30:00Z"}"#;
+const USER: &str = r#"{"id":1,"email":"a@example.com","is_active":true,"email_verified":true,"first_name":null,"last_name":null,"roles":["user"],"created_at":"2026-11-25T08:30:00Z","updated_at":"2026-11-25T08:30:00Z","must_change_password":false}"#;
 
 async fn ask(raw: &Raw) -> reqwest::Response {
     let database = TestDatabase::sqlite();

@@ -34,14 +34,17 @@ fn answer(error: UsersError, violation: fn(Fault) -> Violation) -> Problem {
             return Problem::unavailable("Service unavailable", RETRY_AFTER).because(cause);
         }
         UsersError::Failed(cause) => return Problem::internal(cause),
-        UsersError::NotFound => ProblemKind::NotFound,
+        UsersError::NotFound | UsersError::NoSuchRole => ProblemKind::NotFound,
         UsersError::Duplicate | UsersError::IncorrectCredentials | UsersError::Inactive => {
             ProblemKind::Refused
         }
         UsersError::Forbidden(_) | UsersError::RefusedFields(_) | UsersError::CurrentPassword(_) => {
             ProblemKind::Forbidden
         }
-        UsersError::LastAdmin => ProblemKind::Conflict,
+        UsersError::LastAdmin
+        | UsersError::DuplicateRole
+        | UsersError::BuiltInRole
+        | UsersError::RoleInUse(_) => ProblemKind::Conflict,
         UsersError::Stale => ProblemKind::PreconditionFailed,
     };
     Problem::new(kind, error.to_string())

@@ -132,6 +132,13 @@ impl Rules {
         }
     }
 
+    /// Whether a password that the actor sets must be changed by its user at the next sign-in, unless the actor says otherwise:
+    /// two people know it.
+    #[must_use]
+    pub fn marks_password(self, actor: Actor, id: UserId) -> bool {
+        actor.user() != Some(id) && !self.compat_fastapi
+    }
+
     /// Whether the change of a password needs the current one.
     #[must_use]
     pub fn needs_current_password(self, actor: Actor, id: UserId) -> bool {
@@ -153,6 +160,10 @@ pub fn refuse_fields(actor: Actor, changes: &Changes, current: Option<&User>) ->
         let is_active = current.is_none_or(|user| user.is_active);
         if changes.is_active.is_some_and(|wanted| wanted != is_active) {
             refused.push("is_active");
+        }
+        let must_change = current.is_some_and(|user| user.must_change_password);
+        if changes.must_change_password.is_some_and(|wanted| wanted != must_change) {
+            refused.push("must_change_password");
         }
         let roles = current.map_or_else(|| with_user_role([]), |user| user.roles.clone());
         if changes.roles.as_ref().is_some_and(|wanted| *wanted != roles) {
@@ -200,6 +211,13 @@ mod tests {
     }
 
     #[test]
+    fn a_password_set_by_somebody_else_must_be_changed_unless_old_clients_are_served() {
+        assert!(RULES.marks_password(ROOT, UserId(1)) && RULES.marks_password(Actor::Operator, UserId(1)));
+        assert!(!RULES.marks_password(ROOT, UserId(9)) && !RULES.marks_password(ANN, UserId(1)));
+        assert!(!Rules { compat_fastapi: true, ..RULES }.marks_password(ROOT, UserId(1)));
+    }
+
+    #[test]
     fn registration_can_be_closed() {
         let closed = Rules { registration_open: false, ..RULES };
         assert!(RULES.may_create(Actor::Anonymous).is_ok());
@@ -216,12 +234,13 @@ mod tests {
         let greedy = Changes {
             id: Some(7),
             is_active: Some(false),
+            must_change_password: Some(true),
             roles: Some(with_user_role([Role::ADMIN])),
             ..Changes::default()
         };
         assert_eq!(
             refuse_fields(Actor::Anonymous, &greedy, None),
-            Err(UsersError::RefusedFields(vec!["id", "is_active", "roles"]))
+            Err(UsersError::RefusedFields(vec!["id", "is_active", "must_change_password", "roles"]))
         );
         assert_eq!(refuse_fields(ROOT, &greedy, None), Err(UsersError::RefusedFields(vec!["id"])));
     }

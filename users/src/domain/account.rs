@@ -39,6 +39,7 @@ impl<S: UserStore> Users<S> {
             may_follow(user, address)?;
             let mut after = user.clone();
             after.password_hash = hash;
+            after.must_change_password = false;
             after.verified_email = Some(address.canonical().to_owned());
             after.epoch += 1;
             after.version += 1;

@@ -52,6 +52,8 @@ pub struct Changes {
     pub roles: Option<BTreeSet<Role>>,
     /// The new password.
     pub password: Option<Secret>,
+    /// Whether another password must be set at the next sign-in; unless given, a new password takes the mark away.
+    pub must_change_password: Option<bool>,
     /// The password until now.
     pub current_password: Option<Secret>,
     /// An id that the caller sent along: refused unless it is the user's own.
@@ -76,7 +78,7 @@ impl Changes {
     }
 
     /// The user after the change, or `None` where nothing would be different. The epoch grows where sessions must end:
-    /// with a new password, and when the user is disabled or enabled.
+    /// with a new password or one that must be changed, and when the user is disabled or enabled.
     #[must_use]
     pub fn apply(&self, user: &User, password_hash: Option<PasswordHash>, now: Timestamp) -> Option<User> {
         let mut after = user.clone();
@@ -94,6 +96,10 @@ impl Changes {
         let new_password = password_hash.is_some();
         if let Some(hash) = password_hash {
             after.password_hash = hash;
+            after.must_change_password = false;
+        }
+        if let Some(must_change) = self.must_change_password {
+            after.must_change_password = must_change;
         }
         // Addresses are equal by their canonical form: a new spelling is a change all the same.
         let new_spelling = after.email.as_written() != user.email.as_written();
@@ -102,7 +108,8 @@ impl Changes {
         }
         after.version += 1;
         after.updated_at = now;
-        if new_password || after.is_active != user.is_active {
+        let newly_marked = after.must_change_password && !user.must_change_password;
+        if new_password || newly_marked || after.is_active != user.is_active {
             after.epoch += 1;
         }
         Some(after)
@@ -174,6 +181,7 @@ mod tests {
             last_name: None,
             roles: with_user_role([]),
             password_hash: PasswordHash::from("$old".to_owned()),
+            must_change_password: false,
             verified_email: None,
             epoch: 4,
             version: 9,
@@ -192,13 +200,15 @@ mod tests {
             proptest::bool::ANY
                 .prop_map(|admin| with_user_role(if admin { vec![Role::ADMIN] } else { Vec::new() })),
         );
-        (email, name(), name(), proptest::option::of(any::<bool>()), roles).prop_map(
-            |(email, first_name, last_name, is_active, roles)| Changes {
+        let flag = || proptest::option::of(any::<bool>());
+        (email, name(), name(), flag(), flag(), roles).prop_map(
+            |(email, first_name, last_name, is_active, must_change_password, roles)| Changes {
                 email,
                 first_name,
                 last_name,
                 is_active,
                 roles,
+                must_change_password,
                 ..Changes::default()
             },
         )
@@ -214,7 +224,9 @@ mod tests {
                 Some(after) => {
                     prop_assert_eq!(after.version, before.version + 1);
                     prop_assert_eq!((after.id, after.created_at, after.updated_at), (before.id, before.created_at, now));
-                    let ends_sessions = new_password || after.is_active != before.is_active;
+                    prop_assert_eq!(after.must_change_password, changes.must_change_password.unwrap_or(false));
+                    let ends_sessions =
+                        new_password || after.must_change_password || after.is_active != before.is_active;
                     prop_assert_eq!(after.epoch, before.epoch + i64::from(ends_sessions));
                     prop_assert!(after.roles.contains(&Role::USER));
                     // Done twice, it is done.

@@ -49,6 +49,18 @@ pub enum UsersError {
     /// It would leave the installation without an admin who can sign in.
     #[error("This is the last active admin: make another one first")]
     LastAdmin,
+    /// No role has this name.
+    #[error("There is no such role")]
+    NoSuchRole,
+    /// A role has this name already.
+    #[error("The role exists already")]
+    DuplicateRole,
+    /// It belongs to the platform.
+    #[error("This role is built in and stays")]
+    BuiltInRole,
+    /// So many users have the role.
+    #[error("Users have this role ({0}): take it from them first")]
+    RoleInUse(u64),
     /// The version named by the caller is not the current one.
     #[error("The user was changed in the meantime")]
     Stale,
@@ -73,6 +85,17 @@ pub enum UsersError {
 }
 
 impl UsersError {
+    /// The same, where the value stands in a field of another name.
+    #[must_use]
+    pub fn of_field(self, field: &'static str) -> Self {
+        match self {
+            Self::Invalid(faults) => {
+                Self::Invalid(faults.into_iter().map(|fault| Fault { field, ..fault }).collect())
+            }
+            other => other,
+        }
+    }
+
     /// One value that does not fit.
     #[must_use]
     pub fn invalid(field: &'static str, detail: impl Into<String>) -> Self {

@@ -1,5 +1,6 @@
 //! Passwords: which are good enough, how they are hashed and checked, and at what cost to everybody else.
 
+mod imported;
 mod policy;
 mod pool;
 mod scheme;
@@ -10,21 +11,30 @@ use contract::Secret;
 use secrecy::{ExposeSecret, SecretString};
 use unicode_normalization::UnicodeNormalization;
 
+use self::scheme::Hashing;
 pub use self::{
+    imported::{ImportFault, ImportedHash},
     policy::{Owner, Policy},
     pool::Pool,
-    scheme::{Argon2Cost, CostError},
+    scheme::{Argon2Cost, CostError, Work},
 };
 use super::error::UsersError;
 
 /// The longest password, in bytes as sent: long enough for any passphrase, short enough to cost nothing to read.
 pub const LONGEST_PASSWORD: usize = 1024;
 
-/// A password's hash, as kept: a PHC string. `Debug` shows nothing of it.
+/// A password's hash, as kept: a PHC string of ours, or what another system wrote until its user signs in for the first
+/// time. `Debug` shows nothing of it.
 #[derive(Clone)]
 pub struct PasswordHash(SecretString);
 
 impl PasswordHash {
+    /// Where there is no password: nothing matches it.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::from(String::new())
+    }
+
     /// The hash as the store keeps it. Every use is a place to review.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -67,7 +77,7 @@ pub enum Verdict {
 #[derive(Debug, Clone)]
 pub struct Passwords {
     policy: Policy,
-    cost: Argon2Cost,
+    hashing: Hashing,
     pool: Pool,
 }
 
@@ -75,7 +85,13 @@ impl Passwords {
     /// With this policy and cost, on this pool.
     #[must_use]
     pub fn new(policy: Policy, cost: Argon2Cost, pool: Pool) -> Self {
-        Self { policy, cost, pool }
+        Self { policy, hashing: Hashing::new(cost), pool }
+    }
+
+    /// What hashing has cost since the start.
+    #[must_use]
+    pub fn work(&self) -> Work {
+        self.hashing.work()
     }
 
     /// Hashes a new password of `owner`, if it is good enough.
@@ -84,12 +100,12 @@ impl Passwords {
     /// [`UsersError::Invalid`] with the reason; [`UsersError::Busy`].
     pub async fn hash(&self, password: &Secret, owner: Owner) -> Result<PasswordHash, UsersError> {
         let password = self.policy.check_form(password)?;
-        let cost = self.cost;
+        let hashing = self.hashing.clone();
         self.pool
             .run(move || {
                 // The estimate costs as much as a hash on a long password: it belongs on the pool too.
                 Policy::check_strength(&password, &owner)?;
-                cost.hash(password.expose_secret().as_bytes())
+                hashing.hash(password.expose_secret().as_bytes())
             })
             .await?
     }
@@ -106,22 +122,15 @@ impl Passwords {
         policy::check_length(password)?;
         let as_sent = SecretString::from(password.expose());
         let hash = hash.cloned();
-        let cost = self.cost;
+        let hashing = self.hashing.clone();
         self.pool
             .run(move || {
                 let normal = normalised(as_sent.expose_secret());
-                let Some(hash) = hash else {
-                    cost.spend(normal.expose_secret().as_bytes());
-                    return Ok(Verdict::Wrong);
-                };
-                let verified = scheme::verify(&hash, as_sent.expose_secret(), normal.expose_secret());
-                if !verified {
-                    return Ok(Verdict::Wrong);
+                match hashing.verify(hash.as_ref(), as_sent.expose_secret(), normal.expose_secret()) {
+                    None => Ok(Verdict::Wrong),
+                    Some(hash) if hashing.is_met_by(&hash) => Ok(Verdict::Right),
+                    Some(_) => hashing.hash(normal.expose_secret().as_bytes()).map(Verdict::RightAndRehashed),
                 }
-                if cost.is_met_by(&hash) {
-                    return Ok(Verdict::Right);
-                }
-                cost.hash(normal.expose_secret().as_bytes()).map(Verdict::RightAndRehashed)
             })
             .await?
     }
@@ -130,6 +139,12 @@ impl Passwords {
 /// NFC, never NFKC: composed and decomposed letters are the same password, full-width ones are not.
 fn normalised(password: &str) -> SecretString {
     password.nfc().collect::<String>().into()
+}
+
+/// Whether two texts are one password.
+#[must_use]
+pub fn is_same_password(one: &Secret, other: &Secret) -> bool {
+    normalised(one.expose()).expose_secret() == normalised(other.expose()).expose_secret()
 }
 
 #[cfg(test)]

@@ -42,13 +42,15 @@ pub trait UserStore: Send + Sync + 'static {
     /// One page of users.
     fn list(&self, listing: &Listing) -> impl Future<Output = Result<Listed, UsersError>> + Send;
 
-    /// Adds a user, whose `id` is given out here. [`UsersError::Duplicate`] where the address is taken.
+    /// Adds a user, whose `id` is given out here. [`UsersError::Duplicate`] where the address is taken;
+    /// [`UsersError::Invalid`] where a role does not exist.
     fn insert(&self, user: User) -> impl Future<Output = Result<User, UsersError>> + Send;
 
     /// Reads the user, and how `actor` stands, and does what `decide` says, all in one transaction that no other change of
     /// the same user can come between. The user before, and what was decided.
     ///
-    /// [`UsersError::NotFound`], [`UsersError::Duplicate`]; [`UsersError::LastAdmin`] where no active admin would be left,
+    /// [`UsersError::NotFound`], [`UsersError::Duplicate`]; [`UsersError::Invalid`] for a role that does not exist;
+    /// [`UsersError::LastAdmin`] where no active admin would be left,
     /// also when two such changes race.
     fn change<F>(
         &self,

@@ -29,6 +29,8 @@ pub struct User {
     pub epoch: i64,
     /// Grows with every change.
     pub version: i64,
+    /// Whether the user gets tokens only after setting another password.
+    pub must_change_password: bool,
     /// When the user was created.
     pub created_at: Timestamp,
     /// When the user was last changed.
@@ -52,6 +54,12 @@ impl User {
     #[must_use]
     pub fn is_active_admin(&self) -> bool {
         self.is_active && self.is_admin()
+    }
+
+    /// The names that are set.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        [&self.first_name, &self.last_name].into_iter().flatten().cloned().collect()
     }
 
     /// Names this version of this user, and no other of any user: the entity tag without its quotes.

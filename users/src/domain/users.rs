@@ -8,7 +8,7 @@ use super::{
     cursor::Cursor,
     error::UsersError,
     listing::Listing,
-    password::{Owner, PasswordHash, Passwords, Verdict},
+    password::{Owner, PasswordHash, Passwords, Verdict, is_same_password},
     store::{Decision, Standing, UserStore},
     user::{User, with_user_role},
 };
@@ -50,17 +50,19 @@ pub struct Page {
 pub struct Users<S> {
     pub(super) store: S,
     pub(super) passwords: Passwords,
-    rules: Rules,
+    pub(super) rules: Rules,
     pub(super) now: fn() -> Timestamp,
 }
 
-impl<S: UserStore> Users<S> {
+impl<S> Users<S> {
     /// Over a store, with these rules and this clock.
     #[must_use]
     pub fn new(store: S, passwords: Passwords, rules: Rules, now: fn() -> Timestamp) -> Self {
         Self { store, passwords, rules, now }
     }
+}
 
+impl<S: UserStore> Users<S> {
     /// One page of users.
     ///
     /// # Errors
@@ -113,6 +115,7 @@ impl<S: UserStore> Users<S> {
             last_name,
             roles: with_user_role(changes.roles.unwrap_or_default()),
             password_hash,
+            must_change_password: changes.must_change_password.unwrap_or(false),
             verified_email,
             epoch: 1,
             version: 1,
@@ -131,11 +134,14 @@ impl<S: UserStore> Users<S> {
         &self,
         actor: Actor,
         id: UserId,
-        changes: Changes,
+        mut changes: Changes,
         precondition: Precondition,
     ) -> Result<Changed, UsersError> {
         self.rules.may_change(actor, id)?;
         changes.check_names()?;
+        if changes.password.is_some() && changes.must_change_password.is_none() {
+            changes.must_change_password = self.rules.marks_password(actor, id).then_some(true);
+        }
         let hashed = match &changes.password {
             Some(password) => Some(self.new_hash(actor, id, &changes, &precondition, password).await?),
             None => None,
@@ -145,11 +151,9 @@ impl<S: UserStore> Users<S> {
             check_standing(actor, user, standing)?;
             precondition.check(user)?;
             refuse_fields(actor, &changes, Some(user))?;
-            // The password that was checked must still be the one that is changed.
-            if hashed
-                .as_ref()
-                .is_some_and(|(_, checked)| checked.as_ref().is_some_and(|old| *old != user.password_hash))
-            {
+            // The password that was checked must still be the one that is changed. Its hash may be another by now: a sign-in
+            // hashes an imported one anew, and leaves the epoch.
+            if hashed.as_ref().is_some_and(|(_, checked)| checked.is_some_and(|epoch| epoch != user.epoch)) {
                 return Err(UsersError::Stale);
             }
             let new = hashed.as_ref().map(|(new, _)| new.clone());
@@ -173,8 +177,8 @@ impl<S: UserStore> Users<S> {
         })
     }
 
-    /// The hash of the new password, and the old hash where the current password had to be checked against it. Before any
-    /// transaction: a hash takes longer than a write lock should be held.
+    /// The hash of the new password, and the user's epoch where the current password had to be checked. Before any transaction:
+    /// a hash takes longer than a write lock should be held.
     async fn new_hash(
         &self,
         actor: Actor,
@@ -182,7 +186,7 @@ impl<S: UserStore> Users<S> {
         changes: &Changes,
         precondition: &Precondition,
         password: &Secret,
-    ) -> Result<(PasswordHash, Option<PasswordHash>), UsersError> {
+    ) -> Result<(PasswordHash, Option<i64>), UsersError> {
         let own = actor.user() == Some(id);
         let missing = if own { UsersError::CallerGone } else { UsersError::NotFound };
         let user = self.store.find(id).await?.ok_or(missing)?;
@@ -194,7 +198,7 @@ impl<S: UserStore> Users<S> {
             }
             Some(current) if own => match self.passwords.verify(current, Some(&user.password_hash)).await? {
                 Verdict::Wrong => return Err(UsersError::CurrentPassword("current_password is not right")),
-                Verdict::Right | Verdict::RightAndRehashed(_) => Some(user.password_hash.clone()),
+                Verdict::Right | Verdict::RightAndRehashed(_) => Some(user.epoch),
             },
             _ => None,
         };
@@ -252,6 +256,42 @@ impl<S: UserStore> Users<S> {
             }
         }
         Ok(user)
+    }
+
+    /// Puts a new password in the place of one that is known, also where the user must do so before anything else.
+    ///
+    /// # Errors
+    /// As [`Users::authenticate`]; [`UsersError::Invalid`] for a new password that is not good enough, or is the old one.
+    pub async fn change_password(
+        &self,
+        email: &str,
+        password: &Secret,
+        new: &Secret,
+    ) -> Result<User, UsersError> {
+        let user = self.authenticate(email, password).await?;
+        if is_same_password(password, new) {
+            return Err(UsersError::invalid("new_password", "must not be the password until now"));
+        }
+        let owner = Owner { email: user.email.clone(), names: user.names() };
+        let hash = self.passwords.hash(new, owner).await.map_err(|error| error.of_field("new_password"))?;
+        let (now, checked) = ((self.now)(), user.epoch);
+        let decide = |user: &User, _: Option<Standing>| {
+            if !user.is_active {
+                return Err(UsersError::Inactive);
+            }
+            // Another change came first: the password that was checked is not the one that would be replaced.
+            if user.epoch != checked {
+                return Err(UsersError::IncorrectCredentials);
+            }
+            let after = Changes::default().apply(user, Some(hash.clone()), now);
+            Ok(after.map_or(Decision::Keep, |after| Decision::Replace(Box::new(after))))
+        };
+        match self.store.change(user.id, None, decide).await {
+            Ok((_, Decision::Replace(after))) => Ok(*after),
+            Ok((before, _)) => Ok(before),
+            Err(UsersError::NotFound) => Err(UsersError::IncorrectCredentials),
+            Err(error) => Err(error),
+        }
     }
 
     /// How a user stands now, for the gateway.

@@ -32,6 +32,26 @@ pub(super) mod user {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+pub(super) mod known_role {
+    //! `roles`.
+
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "roles")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub name: String,
+        pub description: Option<String>,
+        pub created_at: i64,
+    }
+
+    #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 pub(super) mod role {
     //! `user_roles`.
 

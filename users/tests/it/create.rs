@@ -14,6 +14,7 @@ on_both_databases! {
         let expected = json!({
             "id": 1, "email": "Ann@Example.com", "is_active": true, "email_verified": false, "first_name": "Ann", "last_name": null,
             "roles": ["user"], "created_at": created.body["created_at"], "updated_at": created.body["created_at"],
+            "must_change_password": false,
         });
         assert_eq!(created.body, expected);
         let found = service.get(&user(1), "/api_v1/users/1").await.ok(200);
@@ -61,6 +62,7 @@ on_both_databases! {
     async fn an_admin_sets_roles_and_state(database: TestDatabase) {
         let service = TestService::start(database).await;
         let root = service.admin("root@example.com").await;
+        service.role("editor").await;
         let body = json!({ "email": "a@example.com", "password": PASSWORD, "roles": ["editor"], "is_active": false });
         let created = service.post(&admin(root), "/api_v1/users", body).await.ok(201);
         assert_eq!(created.body["roles"], json!(["editor", "user"]));

@@ -16,6 +16,7 @@ fn next(answer: &Answer) -> Option<String> {
 }
 
 async fn people(service: &TestService) {
+    service.role("editor").await;
     for name in ["dora", "anna", "carl", "Bert", "emil"] {
         let id = service.user(&format!("{name}@example.com")).await;
         let body = json!({ "first_name": format!("{name} Ö%_\\"), "roles": if name == "carl" { vec!["editor"] } else { vec![] } });

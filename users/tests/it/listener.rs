@@ -17,7 +17,12 @@ on_both_databases! {
         assert_eq!(get("/healthz").await.ok(200).body["status"], "alive");
         assert_eq!(get("/readyz").await.ok(200).body["status"], "ready");
         let document = get("/api_v1/openapi.json").await.ok(200).body;
-        assert_eq!(document["paths"], contract::users::document().unwrap()["paths"]);
+        let declared = contract::users::documents().unwrap();
+        let paths = |document: &serde_json::Value| document["paths"].as_object().unwrap().len();
+        assert_eq!(paths(&document), declared.iter().map(paths).sum::<usize>());
+        for (path, item) in declared.iter().flat_map(|document| document["paths"].as_object().unwrap()) {
+            assert_eq!(document["paths"][path], *item, "{path}");
+        }
     }
 
     async fn what_no_route_takes_is_a_problem_answer(database: TestDatabase) {

@@ -3,11 +3,15 @@
 
 mod create;
 mod delete;
+mod imported;
 mod internal;
 mod internal_keys;
 mod list;
 mod listener;
+mod must_change;
 mod read;
+mod roles;
+mod same_work;
 mod scopes;
 mod service;
 mod store;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use contract::{Role, Subject, UserId, users::SERVICE};
 use kit::testing::{TestDatabase, TestGateway};
 use reqwest::{Client, Method, header::HeaderMap};
+use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,7 @@ pub(crate) struct TestService {
     pub(crate) client: Client,
     pub(crate) shutdown: CancellationToken,
     pub(crate) running: JoinHandle<Result<(), users::ServeError>>,
-    _database: TestDatabase,
+    pub(crate) database: TestDatabase,
 }
 
 /// An answer, read whole.
@@ -103,7 +104,7 @@ impl TestService {
         let (address, shutdown) = (service.address(), CancellationToken::new());
         let running = tokio::spawn(service.run(shutdown.clone()));
         let client = Client::builder().no_proxy().build().unwrap();
-        Self { gateway, address, client, shutdown, running, _database: database }
+        Self { gateway, address, client, shutdown, running, database }
     }
 
     pub(crate) fn token(&self, who: &As) -> String {
@@ -155,9 +156,34 @@ impl TestService {
         self.post(&operator(), "/api_v1/users", body).await.ok(201).body["id"].as_i64().unwrap()
     }
 
+    /// Creates a role.
+    pub(crate) async fn role(&self, name: &str) {
+        self.post(&operator(), "/api_v1/roles", json!({ "name": name })).await.ok(201);
+    }
+
     /// Signs in as the gateway would.
     pub(crate) async fn sign_in(&self, email: &str, password: &str) -> Answer {
         let body = json!({ "email": email, "password": password });
         self.post(&gateway(), "/internal/credentials/verify", body).await
+    }
+
+    /// Puts a hash into the user's row, as another system left it.
+    pub(crate) async fn set_hash(&self, id: i64, hash: &str) {
+        let direct = self.database.open().await;
+        let transaction = direct.begin_write().await.unwrap();
+        let statement = format!("UPDATE users SET password_hash = '{hash}' WHERE id = {id}");
+        transaction.execute_unprepared(&statement).await.unwrap();
+        transaction.commit().await.unwrap();
+        direct.close().await.unwrap();
+    }
+
+    /// The hash in the user's row.
+    pub(crate) async fn hash(&self, id: i64) -> String {
+        let direct = self.database.open().await;
+        let statement = format!("SELECT password_hash FROM users WHERE id = {id}");
+        let statement = Statement::from_string(direct.backend(), statement);
+        let row = direct.reader().query_one_raw(statement).await.unwrap().unwrap();
+        direct.close().await.unwrap();
+        row.try_get("", "password_hash").unwrap()
     }
 }

@@ -5,7 +5,10 @@ use kit::{database::Database, on_both_databases, testing::TestDatabase};
 use users::{
     SqlStore,
     domain::{
-        Decision, Listing, User, UserStore, UsersError, listing::Order, password::PasswordHash,
+        Decision, Listing, User, UserStore, UsersError,
+        listing::Order,
+        password::PasswordHash,
+        roles::{KnownRole, RoleStore},
         user::with_user_role,
     },
 };
@@ -29,6 +32,7 @@ fn new(email: &str, roles: &[Role]) -> User {
         last_name: None,
         roles: with_user_role(roles.iter().cloned()),
         password_hash: PasswordHash::from("$x$y".to_owned()),
+        must_change_password: false,
         verified_email: None,
         epoch: 1,
         version: 1,
@@ -63,7 +67,7 @@ on_both_databases! {
         store.insert(new("a@example.com", &[])).await.unwrap();
         let kept = store.insert(new("b@example.com", &[])).await.unwrap();
         let change = |user: &User, _| {
-            let roles = with_user_role(["editor".parse().unwrap()]);
+            let roles = with_user_role([Role::ADMIN]);
             let after = User { email: "A@example.com".parse().unwrap(), roles, ..user.clone() };
             Ok(Decision::Replace(Box::new(after)))
         };
@@ -77,6 +81,9 @@ on_both_databases! {
         let mut tasks = tokio::task::JoinSet::new();
         for number in 0..16 {
             let (store, id) = (store.clone(), kept.id);
+            let name = format!("r{number}").parse().unwrap();
+            let role = KnownRole { name, description: None, created_at: at(1) };
+            store.add_role(&role, None, |_| Ok(())).await.unwrap();
             tasks.spawn(async move {
                 let add = move |user: &User, _| {
                     let mut after = user.clone();

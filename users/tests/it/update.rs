@@ -174,6 +174,7 @@ on_both_databases! {
     async fn the_last_active_admin_stays(database: TestDatabase) {
         let service = TestService::start(database).await;
         let root = service.admin("root@example.com").await;
+        service.role("editor").await;
         let path = format!("/api_v1/users/{root}");
         for body in [json!({ "is_active": false }), json!({ "roles": [] }), json!({ "roles": ["user", "editor"] })] {
             service.put(&admin(root), &path, body.clone()).await.problem(409);

@@ -82,20 +82,32 @@ pub(super) async fn set_active(
 /// The detail by which the API says that one's own password changes only beside the current one.
 const CURRENT_NEEDED: &str = "current_password is needed to change the password";
 
+/// A password to set.
+pub(super) struct NewPassword {
+    /// Where the current one stands.
+    pub(super) current_file: Option<PathBuf>,
+    /// Whether its user must set another one, where that was said.
+    pub(super) must_change: Option<bool>,
+    pub(super) password: PasswordArguments,
+}
+
 /// Sets a password; one's own beside the current one.
 pub(super) async fn set_password(
     context: &mut Context,
     connection: &Connection,
     user: &str,
-    current: Option<PathBuf>,
-    password: PasswordArguments,
+    new: NewPassword,
 ) -> Outcome {
+    let NewPassword { current_file, must_change, password } = new;
     let api = connection.signed_in(context).await?;
     let found = find::find(&api, user).await?;
     let source = PasswordSource { from_stdin: password.password_stdin, file: password.password_file };
     let password = prompt::password(context, &source, true)?;
     let mut patch = json!({"password": password.expose_secret()});
-    if let Some(file) = current {
+    if let Some(must_change) = must_change {
+        patch["must_change_password"] = json!(must_change);
+    }
+    if let Some(file) = current_file {
         patch["current_password"] =
             json!(prompt::secret_from_file(&file, "--current-password-file")?.expose_secret());
     }
@@ -109,7 +121,11 @@ pub(super) async fn set_password(
         }
         changed => changed?,
     };
-    context.note("The password is set; all the user's sessions have ended.");
+    context.note(if changed.body["must_change_password"] == json!(true) {
+        "The password is set; all the user's sessions have ended. Another one must be set before the next sign-in."
+    } else {
+        "The password is set; all the user's sessions have ended."
+    });
     show(context, &changed.body)
 }
 

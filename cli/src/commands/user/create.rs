@@ -14,6 +14,7 @@ pub(super) struct New {
     pub(super) email: Option<String>,
     pub(super) fields: UserFields,
     pub(super) admin: bool,
+    pub(super) must_change: bool,
     pub(super) if_not_exists: bool,
     pub(super) password: PasswordArguments,
 }
@@ -34,7 +35,10 @@ pub(super) async fn create(context: &mut Context, connection: &Connection, new: 
     }
     let source = PasswordSource { from_stdin: new.password.password_stdin, file: new.password.password_file };
     let password = prompt::password(context, &source, true)?;
-    let body = body(&email, &new.fields, new.admin, secrecy::ExposeSecret::expose_secret(&password));
+    let mut body = body(&email, &new.fields, new.admin, secrecy::ExposeSecret::expose_secret(&password));
+    if new.must_change {
+        body["must_change_password"] = json!(true);
+    }
     match api.post(USERS, &body).await {
         Ok(created) => {
             context.note("The user is created.");

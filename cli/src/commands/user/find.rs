@@ -9,7 +9,7 @@ use crate::api::Api;
 use crate::failure::{Exit, Failure, Outcome};
 
 /// The user with this id or address.
-pub(super) async fn find(api: &Api, user: &str) -> Outcome<Value> {
+pub(in crate::commands) async fn find(api: &Api, user: &str) -> Outcome<Value> {
     if user.parse::<i64>().is_ok() {
         return Ok(api.get(&format!("{USERS}/{user}")).await?.body);
     }
@@ -34,6 +34,6 @@ pub(super) async fn find(api: &Api, user: &str) -> Outcome<Value> {
 }
 
 /// The path of a found user.
-pub(super) fn path(user: &Value) -> String {
+pub(in crate::commands) fn path(user: &Value) -> String {
     format!("{USERS}/{}", user["id"])
 }

@@ -11,8 +11,8 @@ use std::{
 use contract::{
     Caller, Email, Problem, ProblemKind, Role, Timestamp, UserId,
     users::{
-        Addressed, Clearable, Credentials, Identity, InternalApi, InternalPort, ListUsers, NewUser, Page,
-        PasswordReset, SERVICE, Tagged, User, UserPatch, UserUpdate, UsersApi, UsersPort,
+        Addressed, Clearable, Credentials, Identity, InternalApi, InternalPort, ListUsers, NewCredentials,
+        NewUser, Page, PasswordReset, SERVICE, Tagged, User, UserPatch, UserUpdate, UsersApi, UsersPort,
         port::{Conditions, Fetched},
         types::Nullable,
     },
@@ -119,6 +119,7 @@ fn user(id: i64, email: &str, roles: Vec<Role>) -> User {
         roles,
         created_at: at,
         updated_at: at,
+        must_change_password: false,
     }
 }
 
@@ -213,6 +214,16 @@ impl InternalPort for Double {
             Some((user, _)) if !user.is_active => Err(Problem::new(ProblemKind::Refused, "Inactive user")),
             Some((user, epoch)) => Ok(Identity { user: user.clone(), epoch: *epoch }),
         }
+    }
+
+    async fn change_credentials(&self, caller: &Caller, given: NewCredentials) -> Result<Identity, Problem> {
+        let NewCredentials { email, password, .. } = given;
+        let id = self.verify_credentials(caller, Credentials { email, password }).await?.user.id;
+        let mut users = self.0.lock().unwrap();
+        let (user, epoch) = users.get_mut(&id.0).unwrap();
+        user.must_change_password = false;
+        *epoch += 1;
+        Ok(Identity { user: user.clone(), epoch: *epoch })
     }
 
     async fn identify_user(&self, caller: &Caller, id: UserId) -> Result<Identity, Problem> {

@@ -1,16 +1,21 @@
-//! How hashes are made, and how each scheme found in the database is checked.
-//!
-//! The scheme stands in the PHC string's first field. A further scheme is one more arm of [`verify`].
+//! How our own hashes are made, and the one place where passwords are held against hashes: what is done is counted there.
 
-use argon2::{
-    Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
-    password_hash::phc::PasswordHash as PhcString,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
-use super::PasswordHash;
+use argon2::{
+    Algorithm, Argon2, Params, PasswordHasher, Version, password_hash::phc::PasswordHash as PhcString,
+};
+
+use super::{
+    PasswordHash,
+    imported::{ImportedHash, MOST_WORK_KIB},
+};
 use crate::domain::error::UsersError;
 
-/// The most that a stored hash may cost, so that an imported one can't stop the service.
+/// The most that one hash may cost: what is made must be within what is checked.
 const MOST_MEMORY_KIB: u32 = 1024 * 1024;
 const MOST_ITERATIONS: u32 = 64;
 const MOST_PARALLELISM: u32 = 16;
@@ -30,7 +35,7 @@ pub enum CostError {
     #[error("below the least that is safe: 19456 KiB, 2 iterations, parallelism 1")]
     TooLow,
     /// More than this service ever spends on one hash.
-    #[error("more than 1 GiB, 64 iterations or parallelism 16")]
+    #[error("more than 1 GiB, 64 iterations, 4 GiB times iterations, or parallelism 16")]
     TooHigh,
 }
 
@@ -50,10 +55,18 @@ impl Argon2Cost {
         if memory_kib < least.memory_kib || iterations < least.iterations || parallelism < least.parallelism {
             return Err(CostError::TooLow);
         }
-        if memory_kib > MOST_MEMORY_KIB || iterations > MOST_ITERATIONS || parallelism > MOST_PARALLELISM {
+        if memory_kib > MOST_MEMORY_KIB
+            || iterations > MOST_ITERATIONS
+            || parallelism > MOST_PARALLELISM
+            || u64::from(memory_kib) * u64::from(iterations) > MOST_WORK_KIB
+        {
             return Err(CostError::TooHigh);
         }
         Ok(Self { memory_kib, iterations, parallelism })
+    }
+
+    fn work_kib(self) -> u64 {
+        u64::from(self.memory_kib) * u64::from(self.iterations)
     }
 
     fn argon2(self) -> Result<Argon2<'static>, argon2::Error> {
@@ -61,7 +74,7 @@ impl Argon2Cost {
         Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
     }
 
-    pub(super) fn hash(self, password: &[u8]) -> Result<PasswordHash, UsersError> {
+    fn hash(self, password: &[u8]) -> Result<PasswordHash, UsersError> {
         let failed = |error: &dyn std::fmt::Display| {
             UsersError::Failed(format!("the password can't be hashed: {error}"))
         };
@@ -71,43 +84,77 @@ impl Argon2Cost {
     }
 
     /// Takes as long as checking a password does.
-    pub(super) fn spend(self, password: &[u8]) {
+    fn spend(self, password: &[u8]) {
         if let Ok(argon2) = self.argon2() {
             let mut nobody = [0; Params::DEFAULT_OUTPUT_LEN];
             let _ = argon2.hash_password_into(password, b"nobody's salt..", &mut nobody);
             std::hint::black_box(nobody);
         }
     }
+}
+
+/// What hashing has cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Hashes computed, those of nobody's password too.
+    pub hashes: u64,
+    /// Memory passed over by Argon2, in KiB.
+    pub argon2_kib: u64,
+}
+
+/// Computes hashes, and counts them. Blocks: it belongs on the pool.
+#[derive(Debug, Clone)]
+pub(super) struct Hashing {
+    cost: Argon2Cost,
+    done: Arc<(AtomicU64, AtomicU64)>,
+}
+
+impl Hashing {
+    pub(super) fn new(cost: Argon2Cost) -> Self {
+        Self { cost, done: Arc::default() }
+    }
+
+    pub(super) fn work(&self) -> Work {
+        let (hashes, argon2_kib) = &*self.done;
+        Work { hashes: hashes.load(Ordering::Relaxed), argon2_kib: argon2_kib.load(Ordering::Relaxed) }
+    }
+
+    fn count(&self, argon2_kib: u64) {
+        self.done.0.fetch_add(1, Ordering::Relaxed);
+        self.done.1.fetch_add(argon2_kib, Ordering::Relaxed);
+    }
+
+    /// A new hash of ours.
+    pub(super) fn hash(&self, password: &[u8]) -> Result<PasswordHash, UsersError> {
+        self.count(self.cost.work_kib());
+        self.cost.hash(password)
+    }
+
+    /// Whether the hash is that of the password: as it was sent, which is what other systems hashed, or in the normal form,
+    /// which is what we do. Where there is no hash, or none that can be read, the same work is done on nothing.
+    pub(super) fn verify(
+        &self,
+        hash: Option<&PasswordHash>,
+        as_sent: &str,
+        normal: &str,
+    ) -> Option<ImportedHash> {
+        let hash = hash.and_then(|hash| hash.expose().parse::<ImportedHash>().ok());
+        let candidates = [Some(as_sent), (as_sent != normal).then_some(normal)];
+        let matched = candidates.into_iter().flatten().any(|password| {
+            if let Some(hash) = &hash {
+                self.count(hash.argon2_kib());
+                hash.matches(password.as_bytes())
+            } else {
+                self.count(self.cost.work_kib());
+                self.cost.spend(password.as_bytes());
+                false
+            }
+        });
+        hash.filter(|_| matched)
+    }
 
     /// Whether the hash is of the scheme and at least the cost that a new one would be.
-    pub(super) fn is_met_by(self, hash: &PasswordHash) -> bool {
-        let Ok(hash) = PhcString::new(hash.expose()) else { return false };
-        let Ok(params) = Params::try_from(&hash) else { return false };
-        hash.algorithm.as_str() == "argon2id"
-            && hash.version == Some(Version::V0x13.into())
-            && params.m_cost() >= self.memory_kib
-            && params.t_cost() >= self.iterations
+    pub(super) fn is_met_by(&self, hash: &ImportedHash) -> bool {
+        hash.is_argon2id_of(self.cost.memory_kib, self.cost.iterations)
     }
-}
-
-/// Whether the hash is that of the password. A hash of ours is of the normal form; one that was imported may be of the bytes
-/// as they were sent.
-pub(super) fn verify(hash: &PasswordHash, as_sent: &str, normal: &str) -> bool {
-    let scheme = hash.expose().split('$').nth(1).unwrap_or_default();
-    match scheme {
-        "argon2id" | "argon2i" => {
-            argon2_verifies(hash, normal) || (as_sent != normal && argon2_verifies(hash, as_sent))
-        }
-        _ => false,
-    }
-}
-
-fn argon2_verifies(hash: &PasswordHash, password: &str) -> bool {
-    let Ok(hash) = PhcString::new(hash.expose()) else { return false };
-    let bounded = Params::try_from(&hash).is_ok_and(|params| {
-        params.m_cost() <= MOST_MEMORY_KIB
-            && params.t_cost() <= MOST_ITERATIONS
-            && params.p_cost() <= MOST_PARALLELISM
-    });
-    bounded && Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
 }
