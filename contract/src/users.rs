@@ -1,6 +1,7 @@
 //! What the users service says and hears.
 
 mod described;
+pub mod idempotency;
 pub mod internal;
 pub mod port;
 pub mod roles;
@@ -8,6 +9,7 @@ pub mod routes;
 pub mod types;
 
 pub use described::{Described, document, documents, internal_document};
+pub use idempotency::IdempotencyKey;
 pub use internal::{
     Addressed, Credentials, Identity, InternalApi, InternalPort, NewCredentials, PasswordReset,
 };

@@ -2,6 +2,7 @@
 
 mod m20261125_000001_users;
 mod m20261125_000002_roles;
+mod m20261125_000003_idempotency_keys;
 mod m20261125_000010_verified_address;
 
 use kit::database::Schema;
@@ -10,13 +11,19 @@ use sea_orm_migration::MigrationTrait;
 pub(crate) const SCHEMA: Schema = Schema {
     service: "users",
     table: "users_migrations",
-    migrations: &["m20261125_000001_users", "m20261125_000002_roles", "m20261125_000010_verified_address"],
+    migrations: &[
+        "m20261125_000001_users",
+        "m20261125_000002_roles",
+        "m20261125_000003_idempotency_keys",
+        "m20261125_000010_verified_address",
+    ],
 };
 
 pub(crate) fn migrations() -> Vec<Box<dyn MigrationTrait>> {
     vec![
         Box::new(m20261125_000001_users::Migration),
         Box::new(m20261125_000002_roles::Migration),
+        Box::new(m20261125_000003_idempotency_keys::Migration),
         Box::new(m20261125_000010_verified_address::Migration),
     ]
 }

@@ -1,6 +1,7 @@
 //! Between the wire and the domain: takes requests apart, puts answers together, and decides nothing.
 
 mod conditions;
+mod once;
 mod problem;
 mod roles;
 
@@ -9,8 +10,8 @@ use std::sync::Arc;
 use contract::{
     Caller, Email, Problem, ProblemKind, Role, UserId,
     users::{
-        Addressed, Clearable, Credentials, Identity, InternalPort, ListUsers, NewCredentials, NewUser, Page,
-        PasswordReset, Tagged, User as WireUser, UserPatch, UserUpdate, UsersPort,
+        Addressed, Clearable, Credentials, IdempotencyKey, Identity, InternalPort, ListUsers, NewCredentials,
+        NewUser, Page, PasswordReset, Tagged, User as WireUser, UserPatch, UserUpdate, UsersPort,
         port::{Conditions, Fetched},
         types::Nullable,
     },
@@ -19,8 +20,8 @@ use kit::internal_token::is_gateway;
 
 use crate::{
     domain::{
-        Actor, Changed, Changes, Edit, Fault, Filters, Listing, NewAccount, User, Users, UsersError,
-        cursor::Cursor, listing::Order, user::with_user_role,
+        Actor, Changed, Changes, CreatedOnce, Edit, Fault, Filters, Listing, NewAccount, User, Users,
+        UsersError, cursor::Cursor, listing::Order, user::with_user_role,
     },
     store::SqlStore,
 };
@@ -61,22 +62,23 @@ impl UsersPort for Api {
         Ok(Page { users: page.users.into_iter().map(wire).collect(), total: page.total, next: page.next })
     }
 
-    async fn create_user(&self, caller: &Caller, user: NewUser) -> Result<Tagged, Problem> {
-        let account = NewAccount {
-            email: user.email,
-            password: user.password.into(),
-            changes: Changes {
-                first_name: named(user.first_name),
-                last_name: named(user.last_name),
-                is_active: set(user.is_active),
-                roles: set(user.roles).map(with_user_role),
-                must_change_password: set(user.must_change_password),
-                id: set(user.id),
-                ..Changes::default()
+    async fn create_user(
+        &self,
+        caller: &Caller,
+        user: NewUser,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Tagged, Problem> {
+        let actor = Actor::of(caller);
+        let once = key.map(|key| once::of(caller, &key, &user)).transpose()?;
+        let account = account(user);
+        let user = match once {
+            None => self.users.create(actor, account).await.map_err(problem::of)?,
+            Some(once) => match self.users.create_once(actor, account, once).await.map_err(problem::of)? {
+                CreatedOnce::Now(user) => user,
+                CreatedOnce::Before(answer) => return once::answered(&answer),
             },
         };
-        let user = self.users.create(Actor::of(caller), account).await.map_err(problem::of)?;
-        Ok(tagged(Changed { address_changed: true, ..Changed::unchanged(user) }))
+        Ok(created(user))
     }
 
     async fn get_user(
@@ -205,6 +207,26 @@ fn gateway_alone(caller: &Caller) -> Result<(), Problem> {
 
 fn identity(user: User) -> Identity {
     Identity { epoch: user.epoch, user: wire(user) }
+}
+
+fn account(user: NewUser) -> NewAccount {
+    NewAccount {
+        email: user.email,
+        password: user.password.into(),
+        changes: Changes {
+            first_name: named(user.first_name),
+            last_name: named(user.last_name),
+            is_active: set(user.is_active),
+            roles: set(user.roles).map(with_user_role),
+            must_change_password: set(user.must_change_password),
+            id: set(user.id),
+            ..Changes::default()
+        },
+    }
+}
+
+fn created(user: User) -> Tagged {
+    tagged(Changed { address_changed: true, ..Changed::unchanged(user) })
 }
 
 fn tagged(changed: Changed) -> Tagged {

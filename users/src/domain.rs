@@ -6,6 +6,7 @@ pub mod change;
 pub mod cursor;
 pub mod error;
 pub mod listing;
+pub mod once;
 pub mod password;
 pub mod roles;
 pub mod store;
@@ -17,6 +18,7 @@ pub use self::{
     change::{Changes, Edit, NewAccount, Precondition},
     error::{Fault, UsersError},
     listing::{Filters, Listed, Listing},
+    once::CreatedOnce,
     password::Passwords,
     store::{Decision, Standing, UserStore},
     user::User,

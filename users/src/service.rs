@@ -1,6 +1,6 @@
 //! Puts the parts together: database, rules, routes, listener.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use contract::{
     document::{self, About, DocumentError},
@@ -24,9 +24,16 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     api::Api,
     config::Config,
-    domain::{Passwords, Users, password::Pool},
+    domain::{
+        Passwords, Users,
+        once::{self, OnceStore},
+        password::Pool,
+    },
     store::{SCHEMA, SqlStore},
 };
+
+/// How often the keys of old requests are forgotten.
+const PURGE: Duration = Duration::from_mins(10);
 
 /// Why the service did not start.
 #[derive(Debug, thiserror::Error)]
@@ -115,8 +122,25 @@ impl Service {
     /// See [`ServeError`].
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServeError> {
         let app = app(&self.config, &self.database, &self.operations, self.document, self.tokens, &shutdown);
-        self.server.run(app, shutdown).await;
+        let forgetting = forget_keys(SqlStore::new(self.database.clone()), shutdown.clone());
+        tokio::join!(self.server.run(app, shutdown), forgetting);
         Ok(self.database.close().await?)
+    }
+}
+
+/// Forgets the keys of old requests, now and then.
+async fn forget_keys(store: SqlStore, shutdown: CancellationToken) {
+    let mut purging = tokio::time::interval(PURGE);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = purging.tick() => {
+                let Some(until) = once::forgotten_until(kit::clock::now()) else { continue };
+                if let Err(error) = store.purge_keys(until).await {
+                    tracing::warn!(%error, "the keys of old requests could not be forgotten");
+                }
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod entity;
 mod list;
+mod once;
 mod roles;
 mod row;
 
@@ -25,7 +26,12 @@ use crate::domain::{
 pub const SCHEMA: Schema = Schema {
     service: "users",
     table: "users_migrations",
-    migrations: &["m20261125_000001_users", "m20261125_000002_roles", "m20261125_000010_verified_address"],
+    migrations: &[
+        "m20261125_000001_users",
+        "m20261125_000002_roles",
+        "m20261125_000003_idempotency_keys",
+        "m20261125_000010_verified_address",
+    ],
 };
 
 /// Changes that can take away the last active admin queue behind this advisory lock on PostgreSQL ("admins" in ASCII).
@@ -66,14 +72,9 @@ impl UserStore for SqlStore {
         list::list(self.database.reader(), listing).await
     }
 
-    async fn insert(&self, mut user: User) -> Result<User, UsersError> {
+    async fn insert(&self, user: User) -> Result<User, UsersError> {
         let transaction = self.database.begin_write().await.map_err(unavailable)?;
-        let mut new = row::columns(&user);
-        new.created_at = Set(user.created_at.microseconds());
-        roles::require(&transaction, &of_the_operator(&user.roles)).await?;
-        let inserted = user::Entity::insert(new).exec(&transaction).await.map_err(failed)?;
-        user.id = UserId(inserted.last_insert_id);
-        insert_roles(&transaction, &user).await?;
+        let user = insert_within(&transaction, user).await?;
         transaction.commit().await.map_err(failed)?;
         Ok(user)
     }
@@ -101,11 +102,11 @@ impl UserStore for SqlStore {
         if before.is_active_admin() && !after.is_some_and(User::is_active_admin) {
             another_active_admin(&transaction, id).await?;
         }
-        match after {
-            Some(after) => replace(&transaction, &before, after).await?,
-            None => {
-                user::Entity::delete_by_id(id.0).exec(&transaction).await.map_err(failed)?;
-            }
+        if let Some(after) = after {
+            replace(&transaction, &before, after).await?;
+        } else {
+            once::forget(&transaction, id).await?;
+            user::Entity::delete_by_id(id.0).exec(&transaction).await.map_err(failed)?;
         }
         transaction.commit().await.map_err(failed)?;
         Ok((before, decision))
@@ -156,6 +157,16 @@ async fn another_active_admin(transaction: &DatabaseTransaction, id: UserId) -> 
         .await
         .map_err(failed)?;
     if others == 0 { Err(UsersError::LastAdmin) } else { Ok(()) }
+}
+
+async fn insert_within(transaction: &DatabaseTransaction, mut user: User) -> Result<User, UsersError> {
+    let mut new = row::columns(&user);
+    new.created_at = Set(user.created_at.microseconds());
+    roles::require(transaction, &of_the_operator(&user.roles)).await?;
+    let inserted = user::Entity::insert(new).exec(transaction).await.map_err(failed)?;
+    user.id = UserId(inserted.last_insert_id);
+    insert_roles(transaction, &user).await?;
+    Ok(user)
 }
 
 async fn replace(transaction: &DatabaseTransaction, before: &User, after: &User) -> Result<(), UsersError> {

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::{
-    Addressed, Credentials, Identity, InternalApi, InternalPort, ListUsers, NewCredentials, NewUser, Page,
-    PasswordReset, RolesApi, RolesPort, Tagged, UserPatch, UserUpdate, UsersApi, UsersPort, internal,
-    policies,
+    Addressed, Credentials, IdempotencyKey, Identity, InternalApi, InternalPort, ListUsers, NewCredentials,
+    NewUser, Page, PasswordReset, RolesApi, RolesPort, Tagged, UserPatch, UserUpdate, UsersApi, UsersPort,
+    internal, policies,
     port::{Conditions, Fetched},
     roles::{self, KnownRole, NewRole},
 };
@@ -22,7 +22,12 @@ impl UsersPort for Described {
         match *self {}
     }
 
-    async fn create_user(&self, _: &Caller, _: NewUser) -> Result<Tagged, Problem> {
+    async fn create_user(
+        &self,
+        _: &Caller,
+        _: NewUser,
+        _: Option<IdempotencyKey>,
+    ) -> Result<Tagged, Problem> {
         match *self {}
     }
 

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use super::{ListUsers, NewUser, User, UserPatch, UserUpdate};
+use super::{IdempotencyKey, ListUsers, NewUser, User, UserPatch, UserUpdate};
 use crate::{Caller, Problem, UserId};
 
 /// A user with what stands in its answer's headers.
@@ -58,11 +58,12 @@ pub trait UsersPort: Send + Sync + 'static {
         query: ListUsers,
     ) -> impl Future<Output = Result<Page, Problem>> + Send;
 
-    /// Creates a user.
+    /// Creates a user; with a key, the same request again answers the same and creates nobody.
     fn create_user(
         &self,
         caller: &Caller,
         user: NewUser,
+        key: Option<IdempotencyKey>,
     ) -> impl Future<Output = Result<Tagged, Problem>> + Send;
 
     /// Fetches one user.

@@ -3,15 +3,16 @@
 use poem::http::HeaderMap;
 use poem_openapi::{
     ApiResponse, OpenApi, Tags,
-    param::{Path, Query},
+    param::{Header, Path, Query},
 };
 
 use super::{
-    NewUser, User, UserPatch, UserUpdate,
+    IdempotencyKey, NewUser, User, UserPatch, UserUpdate,
+    idempotency::IDEMPOTENCY_KEY,
     port::{Conditions, Fetched, Page, Tagged, UsersPort},
 };
 use crate::{
-    Caller, Problem, Timestamp, UserId,
+    Caller, Problem, ProblemKind, Timestamp, UserId,
     caller::CallerOf,
     document::Policy,
     operation::Access,
@@ -23,7 +24,7 @@ use crate::{
 pub fn policies() -> Vec<Policy> {
     vec![
         Policy::new("list_users", Access::SignedIn, &[403]).scope("users:read"),
-        Policy::new("create_user", Access::Optional, &[401, 403]).scope("users:write"),
+        Policy::new("create_user", Access::Optional, &[401, 403, 409]).scope("users:write"),
         Policy::new("get_me", Access::SignedIn, &[403, 404]).scope("users:read"),
         Policy::new("update_me", Access::SignedIn, &[403, 404, 409, 412]).scope("users:write"),
         Policy::new("patch_me", Access::SignedIn, &[403, 404, 409, 412]).scope("users:write"),
@@ -199,8 +200,21 @@ impl<P: UsersPort> UsersApi<P> {
     ///
     /// Open to anybody while `users.registration` is `open`; else to admins.
     #[oai(path = "/api_v1/users", method = "post", operation_id = "create_user", tag = "Tag::Users")]
-    async fn create_user(&self, caller: CallerOf, body: Json<NewUser>) -> Result<Marked<Created>, Problem> {
-        let Tagged { user, etag, address_unproved, .. } = self.port.create_user(&caller.0, body.0).await?;
+    async fn create_user(
+        &self,
+        caller: CallerOf,
+        headers: &HeaderMap,
+        /// Names the request: sent again within 24 hours with the same body, it gets the same answer and creates nobody twice;
+        /// with another body it is 422
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<IdempotencyKey>>,
+        body: Json<NewUser>,
+    ) -> Result<Marked<Created>, Problem> {
+        if headers.get_all(IDEMPOTENCY_KEY).iter().count() > 1 {
+            return Err(Problem::new(ProblemKind::MalformedRequest, "Idempotency-Key stands twice"));
+        }
+        let Tagged { user, etag, address_unproved, .. } =
+            self.port.create_user(&caller.0, body.0, key.0).await?;
         let id = user.id.to_string();
         let created = Created::Created(Json(user), format!("/api_v1/users/{id}"), etag);
         Ok(marked(Marked::new(created), &[(address_unproved, super::ADDRESS_UNPROVED)], &id))

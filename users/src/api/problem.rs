@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contract::{Problem, ProblemKind, Role, Violation};
+use contract::{Problem, ProblemKind, Role, Violation, problem::Place};
 
 use crate::domain::{Fault, UsersError};
 
@@ -26,6 +26,13 @@ fn answer(error: UsersError, violation: fn(Fault) -> Violation) -> Problem {
             return Problem::invalid_token("The user of this token is gone or disabled");
         }
         UsersError::NeedsAdmin => return Problem::insufficient_role(&Role::ADMIN),
+        UsersError::KeyReused => {
+            return Problem::invalid(vec![Violation {
+                place: Place::Header,
+                pointer: "/Idempotency-Key".to_owned(),
+                detail: error.to_string(),
+            }]);
+        }
         UsersError::Invalid(faults) => return Problem::invalid(faults.into_iter().map(violation).collect()),
         UsersError::Busy(wait) => {
             return Problem::unavailable("Too many passwords are being checked; try again", wait);
@@ -42,6 +49,9 @@ fn answer(error: UsersError, violation: fn(Fault) -> Violation) -> Problem {
             ProblemKind::Forbidden
         }
         UsersError::LastAdmin
+        | UsersError::KeyExhausted
+        | UsersError::CreatedUserGone
+        | UsersError::KeyTaken
         | UsersError::DuplicateRole
         | UsersError::BuiltInRole
         | UsersError::RoleInUse(_) => ProblemKind::Conflict,

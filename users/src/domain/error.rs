@@ -49,6 +49,18 @@ pub enum UsersError {
     /// It would leave the installation without an admin who can sign in.
     #[error("This is the last active admin: make another one first")]
     LastAdmin,
+    /// The key of the request was used for another one.
+    #[error("was used for another request")]
+    KeyReused,
+    /// The request of this key was repeated too often.
+    #[error("The request of this Idempotency-Key was repeated too often")]
+    KeyExhausted,
+    /// The user whom this request has created is deleted.
+    #[error("The user that was created with this Idempotency-Key is deleted")]
+    CreatedUserGone,
+    /// The key of the request is being used.
+    #[error("A request with this Idempotency-Key is being worked on")]
+    KeyTaken,
     /// No role has this name.
     #[error("There is no such role")]
     NoSuchRole,

@@ -96,6 +96,12 @@ impl<S: UserStore> Users<S> {
     /// # Errors
     /// Not for this actor; values that do not fit; the address is taken; the store.
     pub async fn create(&self, actor: Actor, account: NewAccount) -> Result<User, UsersError> {
+        let user = self.prepare(actor, account).await?;
+        self.store.insert(user).await
+    }
+
+    /// The user that an account makes, not yet kept.
+    pub(super) async fn prepare(&self, actor: Actor, account: NewAccount) -> Result<User, UsersError> {
         self.rules.may_create(actor)?;
         let NewAccount { email, password, changes } = account;
         refuse_fields(actor, &changes, None)?;
@@ -107,7 +113,7 @@ impl<S: UserStore> Users<S> {
         let now = (self.now)();
         // An admin vouches for the addresses that they set.
         let verified_email = actor.is_admin().then(|| email.canonical().to_owned());
-        let user = User {
+        Ok(User {
             id: UserId(0),
             email,
             is_active: changes.is_active.unwrap_or(true),
@@ -121,8 +127,7 @@ impl<S: UserStore> Users<S> {
             version: 1,
             created_at: now,
             updated_at: now,
-        };
-        self.store.insert(user).await
+        })
     }
 
     /// Changes a user.

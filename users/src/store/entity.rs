@@ -32,6 +32,32 @@ pub(super) mod user {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+pub(super) mod idempotency_key {
+    //! `idempotency_keys`.
+
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idempotency_keys")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub caller: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub key: String,
+        pub fingerprint: Vec<u8>,
+        pub password_hash: Option<String>,
+        pub answer: Option<String>,
+        pub user_id: Option<i64>,
+        pub repeats: i32,
+        pub created_at: i64,
+    }
+
+    #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 pub(super) mod known_role {
     //! `roles`.
 

@@ -11,8 +11,9 @@ use std::{
 use contract::{
     Caller, Email, Problem, ProblemKind, Role, Timestamp, UserId,
     users::{
-        Addressed, Clearable, Credentials, Identity, InternalApi, InternalPort, ListUsers, NewCredentials,
-        NewUser, Page, PasswordReset, SERVICE, Tagged, User, UserPatch, UserUpdate, UsersApi, UsersPort,
+        Addressed, Clearable, Credentials, IdempotencyKey, Identity, InternalApi, InternalPort, ListUsers,
+        NewCredentials, NewUser, Page, PasswordReset, SERVICE, Tagged, User, UserPatch, UserUpdate, UsersApi,
+        UsersPort,
         port::{Conditions, Fetched},
         types::Nullable,
     },
@@ -145,7 +146,12 @@ impl UsersPort for Double {
         Ok(Page { users, total, next: None })
     }
 
-    async fn create_user(&self, caller: &Caller, new: NewUser) -> Result<Tagged, Problem> {
+    async fn create_user(
+        &self,
+        caller: &Caller,
+        new: NewUser,
+        _: Option<IdempotencyKey>,
+    ) -> Result<Tagged, Problem> {
         let mut users = self.0.lock().unwrap();
         let id = i64::try_from(users.len()).unwrap() + 1;
         let created = user(id, new.email.as_written(), vec![Role::USER]);
