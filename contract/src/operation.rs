@@ -154,12 +154,14 @@ impl Operation {
         self.request.is_some()
     }
 
-    /// Whether the caller has the role and the scope that the operation needs. Whether somebody must be signed in at all is
-    /// asked where the token is read.
+    /// Whether the caller is signed in where somebody must be, and has the role and the scope that the operation needs.
     ///
     /// # Errors
-    /// 403 `insufficient_scope`.
+    /// 401; 403 `insufficient_scope`.
     pub fn check_caller(&self, caller: &Caller) -> Result<(), Problem> {
+        if matches!(self.access, Access::SignedIn | Access::Role(_)) && !caller.is_signed_in() {
+            return Err(Problem::missing_credentials());
+        }
         if let Access::Role(role) = &self.access
             && !caller.has(role)
         {

@@ -8,9 +8,10 @@
 
 mod database;
 mod gateway;
+mod log;
 mod postgres;
 
-pub use self::{database::TestDatabase, gateway::TestGateway};
+pub use self::{database::TestDatabase, gateway::TestGateway, log::log};
 
 /// Writes each test twice, on SQLite and on a real PostgreSQL: `mod <name> { on_sqlite, on_postgres }`.
 #[macro_export]

@@ -51,21 +51,26 @@ def resident_mib(pids):
     return pages * PAGE / 2**20
 
 
-def run(url, pids, seconds, connections=64, fields=None):
-    """Requests this URL for so long; returns rates, latency, and the cost to `pids`. Any failed request is an error."""
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(REPORT)
-        script.flush()
-        command = ["wrk", f"-t{min(2, connections)}", f"-c{connections}", f"-d{seconds}s", "-s", script.name, "--timeout", "10s"]
+def run(url, pids, seconds, connections=64, fields=None, script="", threads=None, refused=False):
+    """Requests this URL for so long, by this Lua if any; returns rates, latency, and the cost to `pids`. Any failed request is
+    an error, unless it is expected that some are `refused`."""
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as lua:
+        lua.write(script + REPORT)
+        lua.flush()
+        threads = threads or min(2, connections)
+        command = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "-s", lua.name, "--timeout", "10s"]
         for name, value in (fields or {}).items():
             command += ["-H", f"{name}: {value}"]
         before = cpu_seconds(pids)
         printed = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
         spent = cpu_seconds(pids) - before
     report = json.loads(next(line for line in printed.splitlines() if line.startswith("REPORT"))[len("REPORT ") :])
-    if report["failed"] or not report["requests"]:
-        raise RuntimeError(f"{report['failed']} of {report['requests']} requests to {url} failed")
+    if (report["failed"] and not refused) or not report["requests"]:
+        told = " ".join(line.strip() for line in printed.splitlines() if "errors" in line or "Non-2xx" in line)
+        raise RuntimeError(f"{report['failed']} of {report['requests']} requests to {url} failed: {told}")
     return {
+        "requests": report["requests"],
+        "failed": report["failed"],
         "requests_per_second": report["requests"] / report["seconds"],
         "cpu_per_10000": spent / report["requests"] * 10_000,
         "requests_per_cpu_second": report["requests"] / spent if spent else 0.0,

@@ -91,6 +91,8 @@ impl Place {
         let arguments: Vec<&str> = std::iter::once("serve").chain(arguments.iter().copied()).collect();
         let log = std::fs::File::create(self.path().join("log")).unwrap();
         let mut command = self.command(&arguments);
+        // What the whole suite logs is looked through for secrets.
+        command.envs(log_level().map(|level| ("RUST_LOG", level)));
         let mut child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let run_file = self.data().join("platform.run");
         let run = wait_for("platform.run", || {
@@ -103,6 +105,11 @@ impl Place {
         });
         Platform { place: self, child, run }
     }
+}
+
+/// What the suite is to log, where that was asked for.
+fn log_level() -> Option<String> {
+    std::env::var("RUST_LOG").ok()
 }
 
 /// A running `serve`; killed when dropped.
@@ -146,6 +153,10 @@ impl Drop for Platform {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if log_level().is_some() {
+            let log = std::fs::read(self.place.path().join("log")).unwrap_or_default();
+            let _ = std::io::stdout().write_all(&log);
+        }
     }
 }
 

@@ -71,8 +71,7 @@ pub(crate) async fn config(database: &TestDatabase, users_url: &str) -> Config {
 impl Gateway {
     /// Starts one.
     pub(crate) async fn start(config: Config) -> Self {
-        // Shown with a test that fails.
-        let _ = tracing_subscriber::fmt().with_env_filter("info,access=off").with_test_writer().try_init();
+        kit::testing::log();
         let service = gateway::bind(config.clone()).await.unwrap();
         let (address, ops) = (service.address(), service.ops_address());
         let shutdown = CancellationToken::new();

@@ -90,15 +90,15 @@ on_both_databases! {
     async fn nobody_but_the_gateway_asks(database: TestDatabase) {
         let service = TestService::start(database).await;
         let ann = service.user("ann@example.com").await;
-        for who in [anonymous(), user(ann), admin(ann), operator()] {
+        for (who, status) in [(anonymous(), 401), (user(ann), 403), (admin(ann), 403), (operator(), 403)] {
             let credentials = json!({ "email": "ann@example.com", "password": PASSWORD });
-            service.post(&who, "/internal/credentials/verify", credentials).await.problem(403);
-            service.get(&who, &format!("/internal/users/{ann}")).await.problem(403);
+            service.post(&who, "/internal/credentials/verify", credentials).await.problem(status);
+            service.get(&who, &format!("/internal/users/{ann}")).await.problem(status);
             let address = json!({ "email": "ann@example.com" });
-            service.post(&who, "/internal/users/find", address.clone()).await.problem(403);
-            service.put(&who, &format!("/internal/users/{ann}/verified-address"), address).await.problem(403);
+            service.post(&who, "/internal/users/find", address.clone()).await.problem(status);
+            service.put(&who, &format!("/internal/users/{ann}/verified-address"), address).await.problem(status);
             let reset = json!({ "email": "ann@example.com", "password": PASSWORD });
-            service.put(&who, &format!("/internal/users/{ann}/password"), reset).await.problem(403);
+            service.put(&who, &format!("/internal/users/{ann}/password"), reset).await.problem(status);
         }
     }
 

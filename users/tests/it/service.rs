@@ -95,6 +95,7 @@ impl TestService {
     }
 
     pub(crate) async fn start_with(database: TestDatabase, set: impl FnOnce(&mut Config)) -> Self {
+        kit::testing::log();
         migration::up(migration::Service::Users, database.url(), None).await.unwrap();
         let gateway = TestGateway::start().await;
         let mut config =
