@@ -6,6 +6,7 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help texts, shown as they are")]
 
 mod administration;
+mod exchange;
 mod keys;
 mod operation;
 mod role;
@@ -21,6 +22,7 @@ pub(crate) use administration::{
     AuditCommand, AuditFilter, ChangedFields, Clearable, PasswordArguments, TokenArguments, TokenCommand,
     UserCommand, UserFields,
 };
+pub(crate) use exchange::{FileForm, ImportArguments};
 pub(crate) use keys::{Algorithm as KeyAlgorithm, KeyCommand, Purpose as KeyPurpose};
 pub(crate) use operation::{ConfigCommand, MigrateCommand, MigrateTarget, ServeArguments, Service};
 pub(crate) use role::RoleCommand;

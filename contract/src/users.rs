@@ -2,6 +2,7 @@
 
 mod described;
 pub mod idempotency;
+pub mod import;
 pub mod internal;
 pub mod port;
 pub mod roles;
@@ -10,6 +11,7 @@ pub mod types;
 
 pub use described::{Described, document, documents, internal_document};
 pub use idempotency::IdempotencyKey;
+pub use import::{ImportApi, ImportPort};
 pub use internal::{
     Addressed, Credentials, Identity, InternalApi, InternalPort, NewCredentials, PasswordReset,
 };

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use contract::{
     operation::Operation,
-    users::{Described, RolesApi, UsersApi},
+    users::{Described, ImportApi, RolesApi, UsersApi},
 };
 use kit::{
     body::BodyLimit,
@@ -128,6 +128,7 @@ pub(crate) fn public(
             Checked::new((auth, password, sessions, account, audit, signing_keys), operations, limit)
                 .guarded(guard),
             Proxied::<UsersApi<Described>>::new(Arc::clone(&binding)),
+            Proxied::<ImportApi<Described>>::new(Arc::clone(&binding)),
             Proxied::<RolesApi<Described>>::new(binding),
         ),
         "Platform",

@@ -1,6 +1,7 @@
 //! Between the wire and the domain: takes requests apart, puts answers together, and decides nothing.
 
 mod conditions;
+mod import;
 mod once;
 mod problem;
 mod roles;

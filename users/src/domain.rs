@@ -5,6 +5,7 @@ mod account;
 pub mod change;
 pub mod cursor;
 pub mod error;
+pub mod import;
 pub mod listing;
 pub mod once;
 pub mod password;

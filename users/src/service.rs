@@ -6,7 +6,7 @@ use contract::{
     document::{self, About, DocumentError},
     operation::Operation,
     schema::CompileError,
-    users::{self as wire, InternalApi, RolesApi, UsersApi},
+    users::{self as wire, ImportApi, InternalApi, RolesApi, UsersApi},
 };
 use kit::{
     checked::Checked,
@@ -163,6 +163,7 @@ fn app(
     let operations_of = |limit| {
         (
             Checked::new(UsersApi::new(api.clone()), Arc::clone(operations), limit),
+            Checked::new(ImportApi::new(api.clone()), Arc::clone(operations), limit),
             Checked::new(RolesApi::new(api.clone()), Arc::clone(operations), limit),
             Checked::new(InternalApi::new(api.clone()), Arc::clone(operations), limit),
         )

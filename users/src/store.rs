@@ -1,6 +1,7 @@
 //! Users in a database, SQLite or PostgreSQL. The only place that knows tables, and the only one that reads its errors.
 
 mod entity;
+mod import;
 mod list;
 mod once;
 mod roles;

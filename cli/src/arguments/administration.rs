@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::exchange::{FileForm, ImportArguments};
+
 /// `platform user …`
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum UserCommand {
@@ -42,6 +44,21 @@ pub(crate) enum UserCommand {
         /// Pass over this many
         #[arg(long, env = "PLATFORM_SKIP", value_name = "NUMBER", default_value_t = 0)]
         skip: u64,
+    },
+    /// Create the users of a file, with the password hashes that another system made
+    #[command(
+        after_help = "CSV with a heading, or one JSON object a line: email, password_hash, first_name, last_name,\n\
+                            is_active, roles, must_change_password. A user whose address is there stays as it is, so that\n\
+                            a file can be imported again. What is refused goes to a file, with line and reason.\n\
+                            For example: platform user import users.csv --dry-run"
+    )]
+    Import(ImportArguments),
+    /// Write all users to standard output, without their passwords
+    #[command(after_help = "For example: platform user export > users.csv")]
+    Export {
+        /// Form of the output
+        #[arg(long, value_enum, env = "PLATFORM_EXPORT_FORM", value_name = "FORM", default_value = "csv")]
+        form: FileForm,
     },
     /// Show a user
     Show {

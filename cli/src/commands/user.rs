@@ -2,7 +2,9 @@
 
 mod change;
 mod create;
+mod export;
 pub(super) mod find;
+mod import;
 mod link;
 mod list;
 
@@ -37,6 +39,8 @@ pub(crate) async fn run(context: &mut Context, global: &Global, verb: UserComman
             .await
         }
         UserCommand::List { limit, skip } => list::list(context, &connection, skip, limit).await,
+        UserCommand::Import(arguments) => import::import(context, &connection, arguments).await,
+        UserCommand::Export { form } => export::export(context, &connection, form).await,
         UserCommand::Show { user } => {
             let api = connection.signed_in(context).await?;
             let found = find::find(&api, &user).await?;

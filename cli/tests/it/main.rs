@@ -3,6 +3,7 @@
 
 mod audit;
 mod configuration;
+mod exchange;
 mod journey;
 mod keys;
 mod manners;

@@ -3,8 +3,10 @@
 use serde_json::Value;
 
 use super::{
-    Addressed, Credentials, IdempotencyKey, Identity, InternalApi, InternalPort, ListUsers, NewCredentials,
-    NewUser, Page, PasswordReset, RolesApi, RolesPort, Tagged, UserPatch, UserUpdate, UsersApi, UsersPort,
+    Addressed, Credentials, IdempotencyKey, Identity, ImportApi, ImportPort, InternalApi, InternalPort,
+    ListUsers, NewCredentials, NewUser, Page, PasswordReset, RolesApi, RolesPort, Tagged, UserPatch,
+    UserUpdate, UsersApi, UsersPort,
+    import::{self, ImportReport, ImportedUser},
     internal, policies,
     port::{Conditions, Fetched},
     roles::{self, KnownRole, NewRole},
@@ -104,12 +106,22 @@ impl RolesPort for Described {
     }
 }
 
+impl ImportPort for Described {
+    async fn import_users(&self, _: &Caller, _: Vec<ImportedUser>, _: bool) -> Result<ImportReport, Problem> {
+        match *self {}
+    }
+}
+
 /// The documents of all public operations: users, and what belongs to them.
 ///
 /// # Errors
 /// An operation without a policy.
 pub fn documents() -> Result<Vec<Value>, DocumentError> {
-    Ok(vec![document()?, document::of::<RolesApi<Described>>(&roles::policies())?])
+    Ok(vec![
+        document()?,
+        document::of::<ImportApi<Described>>(&import::policies())?,
+        document::of::<RolesApi<Described>>(&roles::policies())?,
+    ])
 }
 
 /// The document of the operations on users.

@@ -28,7 +28,10 @@ fn the_internal_document_is_the_reviewed_one() {
 fn every_operation_compiles_with_its_access_and_its_problems() {
     let document = merge(&about(), &users::documents().unwrap()).unwrap();
     let operations = Operation::all(&document).unwrap();
-    assert_eq!(operations.len(), users::policies().len() + users::roles::policies().len());
+    assert_eq!(
+        operations.len(),
+        users::policies().len() + users::roles::policies().len() + users::import::policies().len()
+    );
     for operation in &operations {
         for status in [400, 405, 500, 502, 503, 504] {
             assert!(operation.declares(StatusCode::from_u16(status).unwrap()), "{} {status}", operation.id);

@@ -5,6 +5,7 @@ mod bodies;
 mod create;
 mod delete;
 mod idempotency;
+mod import;
 mod imported;
 mod internal;
 mod internal_keys;

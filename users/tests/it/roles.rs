@@ -43,7 +43,8 @@ on_both_databases! {
         let (root, ann) = (service.admin("root@example.com").await, service.user("ann@example.com").await);
         service.admin("other@example.com").await;
         let body = json!({ "name": "editor" });
-        for (who, status) in [(anonymous(), 401), (user(ann), 403), (user(root), 403)] {
+        // Who must sign in first is told so by the gateway.
+        for (who, status) in [(anonymous(), 403), (user(ann), 403), (user(root), 403)] {
             service.get(&who, ROLES).await.problem(status);
             service.get(&who, "/api_v1/roles/user").await.problem(status);
             service.post(&who, ROLES, body.clone()).await.problem(status);

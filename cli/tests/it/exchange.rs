@@ -1,0 +1,99 @@
+//! `platform user import` and `export` against a running platform.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use serde_json::json;
+
+use crate::process::Place;
+
+const BCRYPT: &str = "$2b$05$abcdefghijklmnopqrstuuTD5NfgSwyCrNff/C2OER6BVQthOVUs6";
+const OF_BCRYPT: &str = "träumende Kühe 42";
+
+#[test]
+fn a_file_is_imported_in_batches_and_what_is_refused_is_told_by_line() {
+    let platform = Place::new().serve(&[]);
+    let place = &platform.place;
+    platform.create("ann@example.com", &[]);
+    let mut csv = "email,password_hash,first_name,roles,is_active\n".to_owned();
+    for number in 0..450 {
+        writeln!(csv, "u{number}@example.com,{BCRYPT},\"U, {number}\",,").unwrap();
+    }
+    csv.push_str("ANN@example.com,,,,\nnobody,,,,\nx@example.com,md5$S3NT,,,\ny@example.com,,,nurse,\nz@example.com,,,,perhaps\n");
+    fs::write(place.path().join("users.csv"), &csv).unwrap();
+
+    let dry = place
+        .run(&["user", "import", "users.csv", "--dry-run", "--refused", "dry.csv", "-o", "json"])
+        .ended(1);
+    assert_eq!(dry.json(), json!({"created": 450, "exists": 1, "refused": 4}));
+    assert_eq!(place.run(&["user", "list", "-o", "json"]).done().json().as_array().unwrap().len(), 1);
+
+    let import = ["user", "import", "users.csv", "--refused", "refused.csv", "-o", "json"];
+    let imported = place.run(&import).ended(1);
+    assert_eq!(imported.json(), json!({"created": 450, "exists": 1, "refused": 4}));
+    assert!(
+        imported.stderr.contains("4 of 455 rows are refused") && imported.stderr.contains("refused.csv"),
+        "{imported:#?}"
+    );
+    let refused = fs::read_to_string(place.path().join("refused.csv")).unwrap();
+    let told: Vec<&str> = refused.lines().map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(told, ["line", "453", "454", "455", "456"], "{refused}");
+    assert!(
+        refused.contains("no such role: nurse") && refused.contains("is_active") && !refused.contains("S3NT"),
+        "{refused}"
+    );
+
+    // Again, without what was refused: nothing is left to do.
+    let good = csv.lines().take(452).collect::<Vec<_>>().join("\n");
+    fs::write(place.path().join("users.csv"), good).unwrap();
+    let again = place.run(&["user", "import", "users.csv", "-o", "json"]).done();
+    assert_eq!(again.json(), json!({"created": 0, "exists": 451, "refused": 0}));
+    assert!(!place.path().join("users.csv.refused.csv").exists());
+
+    let issue = ["token", "issue", "--email", "u449@example.com", "--password-stdin"];
+    place.run_with(&issue, OF_BCRYPT).done();
+    place.run_with(&issue, "wrong").ended(4);
+}
+
+#[test]
+fn what_one_platform_exports_another_imports_and_no_hash_is_in_it() {
+    let one = Place::new().serve(&[]);
+    one.create("ada@example.com", &["--admin", "--first-name", "=Ada, \"Countess\"", "--must-change"]);
+    one.create("bob@example.com", &[]);
+    one.place.run(&["user", "disable", "bob@example.com"]).done();
+    let other = Place::new().serve(&[]);
+    for (form, name) in [("csv", "users.csv"), ("jsonl", "users.jsonl")] {
+        let exported = one.place.run(&["user", "export", "--form", form]).done().stdout;
+        assert!(!exported.contains("argon2") && !exported.contains("password_hash"), "{exported}");
+        fs::write(other.place.path().join(name), exported).unwrap();
+        let imported = other.place.run(&["user", "import", name, "-o", "json"]).done().json();
+        let expected = if form == "csv" { json!([2, 0]) } else { json!([0, 2]) };
+        assert_eq!(json!([imported["created"], imported["exists"]]), expected, "{form}");
+    }
+    let ada = other.place.run(&["user", "show", "ada@example.com", "-o", "json"]).done().json();
+    assert_eq!(
+        (&ada["first_name"], &ada["roles"]),
+        (&json!("=Ada, \"Countess\""), &json!(["admin", "user"]))
+    );
+    assert_eq!(ada["must_change_password"], true);
+    assert_eq!(
+        other.place.run(&["user", "show", "bob@example.com", "-o", "json"]).done().json()["is_active"],
+        false
+    );
+}
+
+#[test]
+fn a_file_that_is_none_of_users_is_refused_before_anything_is_sent() {
+    let place = Place::new();
+    for (name, content, code, words) in [
+        ("users.csv", "email,password\na@example.com,S3NT\n", 2, "\"password\""),
+        ("users.csv", "name\nAnn\n", 2, "\"name\""),
+        ("users.csv", "first_name\nAnn\n", 2, "no column email"),
+        ("users.txt", "x", 2, "--form"),
+    ] {
+        fs::write(place.path().join(name), content).unwrap();
+        let refused = place.run(&["--url", "http://127.0.0.1:1", "user", "import", name]).failed(code, words);
+        assert!(!refused.stderr.contains("S3NT"), "{refused:#?}");
+    }
+    place.run(&["--url", "http://127.0.0.1:1", "user", "import", "missing.csv"]).failed(1, "can't read");
+}
