@@ -79,8 +79,7 @@ on_both_databases! {
         let service = TestService::start(database).await;
         let (root, ann) = (service.admin("root@example.com").await, service.user("ann@example.com").await);
         let rows = json!([{ "email": "bob@example.com" }]);
-        // Who must sign in first is told so by the gateway.
-        service.post(&anonymous(), IMPORT, rows.clone()).await.problem(403);
+        service.post(&anonymous(), IMPORT, rows.clone()).await.problem(401);
         service.post(&user(ann), IMPORT, rows.clone()).await.problem(403);
         service.post(&admin(ann), IMPORT, rows.clone()).await.problem(403);
         service.post(&admin(4242), IMPORT, rows.clone()).await.problem(401);
