@@ -6,7 +6,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue,
 use reqwest::{Method, StatusCode, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::safe;
@@ -77,12 +77,23 @@ impl Api {
 
     /// POST of a JSON body.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Outcome<Answer> {
-        self.send(Method::POST, path, Some(body), "application/json").await
+        self.send(Method::POST, path, Some(body.to_string()), "application/json").await
+    }
+
+    /// POST without a body.
+    pub(crate) async fn post_nothing(&self, path: &str) -> Outcome<Answer> {
+        self.send(Method::POST, path, None, "").await
+    }
+
+    /// POST of a form.
+    pub(crate) async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Outcome<Answer> {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.send(Method::POST, path, Some(body), "application/x-www-form-urlencoded").await
     }
 
     /// PATCH by a JSON Merge Patch.
     pub(crate) async fn patch(&self, path: &str, body: &Value) -> Outcome<Answer> {
-        self.send(Method::PATCH, path, Some(body), MERGE_PATCH).await
+        self.send(Method::PATCH, path, Some(body.to_string()), MERGE_PATCH).await
     }
 
     /// PATCH by a JSON Merge Patch of this version and no other.
@@ -92,7 +103,7 @@ impl Api {
         body: &Value,
         version: Option<&HeaderValue>,
     ) -> Outcome<Answer> {
-        self.send_with(Method::PATCH, path, Some(body), MERGE_PATCH, |request| match version {
+        self.send_with(Method::PATCH, path, Some(body.to_string()), MERGE_PATCH, |request| match version {
             Some(version) => request.header(IF_MATCH, version),
             None => request,
         })
@@ -108,7 +119,7 @@ impl Api {
         &self,
         method: Method,
         path: &str,
-        body: Option<&Value>,
+        body: Option<String>,
         media_type: &str,
     ) -> Outcome<Answer> {
         self.send_with(method, path, body, media_type, |request| request).await
@@ -118,7 +129,7 @@ impl Api {
         &self,
         method: Method,
         path: &str,
-        body: Option<&Value>,
+        body: Option<String>,
         media_type: &str,
         finish: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
     ) -> Outcome<Answer> {
@@ -135,7 +146,7 @@ impl Api {
             request = request.header(AUTHORIZATION, value);
         }
         if let Some(body) = body {
-            request = request.header(CONTENT_TYPE, media_type).body(body.to_string());
+            request = request.header(CONTENT_TYPE, media_type).body(body);
         }
         let answer = finish(request).send().await.map_err(|error| self.unreachable(&error))?;
         let (status, headers) = (answer.status(), answer.headers().clone());

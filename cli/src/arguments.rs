@@ -9,6 +9,8 @@ mod administration;
 mod keys;
 mod operation;
 mod role;
+mod service_account;
+mod session;
 
 use std::path::PathBuf;
 
@@ -24,6 +26,8 @@ pub(crate) use administration::{
 pub(crate) use keys::{Algorithm as KeyAlgorithm, KeyCommand, Purpose as KeyPurpose};
 pub(crate) use operation::{ConfigCommand, MigrateCommand, MigrateTarget, ServeArguments, Service};
 pub(crate) use role::RoleCommand;
+pub(crate) use service_account::{Rights, ServiceAccountCommand, ServiceAccountGrant, ServiceAccountLogin};
+pub(crate) use session::SessionCommand;
 
 /// Run and administer the platform: a gateway, the services behind it, their databases and users.
 #[derive(Debug, Parser)]
@@ -109,6 +113,20 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: TokenCommand,
     },
+    /// See where users are signed in, and end that
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Session {
+        /// What to do.
+        #[command(subcommand)]
+        verb: SessionCommand,
+    },
+    /// Manage the accounts under which services call, and their secrets
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    ServiceAccount {
+        /// What to do.
+        #[command(subcommand)]
+        verb: ServiceAccountCommand,
+    },
     /// Read the audit log, and check that nobody has changed it
     #[command(subcommand_required = true, arg_required_else_help = true)]
     Audit {
@@ -180,7 +198,11 @@ pub(crate) fn known_variables() -> Vec<String> {
             collect(inner, names);
         }
     }
-    let mut names = vec!["PLATFORM_TOKEN".to_owned(), "PLATFORM_USER_PASSWORD".to_owned()];
+    let mut names = vec![
+        "PLATFORM_TOKEN".to_owned(),
+        "PLATFORM_USER_PASSWORD".to_owned(),
+        "PLATFORM_SERVICE_ACCOUNT_SECRET".to_owned(),
+    ];
     collect(&Arguments::command(), &mut names);
     names.sort();
     names.dedup();

@@ -9,6 +9,8 @@ mod openapi;
 mod role;
 mod routes;
 mod serve;
+mod service_account;
+mod session;
 mod token;
 mod user;
 
@@ -24,6 +26,8 @@ pub(crate) fn run(arguments: Arguments, context: &mut Context) -> Outcome {
         Verb::Migrate { verb } => small(migrate::run(context, &global, verb)),
         Verb::User { verb } => small(user::run(context, &global, verb)),
         Verb::Role { verb } => small(role::run(context, &global, verb)),
+        Verb::Session { verb } => small(session::run(context, &global, verb)),
+        Verb::ServiceAccount { verb } => small(service_account::run(context, &global, verb)),
         Verb::Audit { verb } => small(audit::run(context, &global, verb)),
         Verb::Key { verb } => small(key::run(context, &global, verb)),
         Verb::Token { verb } => small(token::run(context, &global, verb)),

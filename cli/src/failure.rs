@@ -19,6 +19,8 @@ pub(crate) enum Exit {
     NotAllowed = 4,
     /// The platform can't be reached.
     Unreachable = 5,
+    /// Ended by Ctrl-C.
+    Interrupted = 130,
 }
 
 /// Why a command did not do what it was asked to.

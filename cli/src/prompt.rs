@@ -138,6 +138,32 @@ fn not_empty(password: SecretString) -> Outcome<SecretString> {
     Ok(password)
 }
 
+/// Where a service account's secret may come from, as the arguments say.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SecretSource {
+    /// `--secret-stdin`
+    pub(crate) from_stdin: bool,
+    /// `--secret-file`
+    pub(crate) file: Option<std::path::PathBuf>,
+}
+
+/// Finds a service account's secret: standard input, a file, a variable, or a person who is asked.
+pub(crate) fn service_account_secret(context: &mut Context, source: &SecretSource) -> Outcome<SecretString> {
+    const VARIABLE: &str = "PLATFORM_SERVICE_ACCOUNT_SECRET";
+    let secret = match (source.from_stdin, &source.file, context.variable(VARIABLE)) {
+        (true, ..) => secret_from_stdin(context, "secret")?,
+        (false, Some(path), _) => secret_from_file(path, "--secret-file")?,
+        (false, None, Some(value)) => SecretString::from(value),
+        (false, None, None) if context.interactive => asked(context.prompt.hidden("Secret"))?,
+        (false, None, None) => {
+            return Err(Failure::usage("no secret is given, and this is no terminal to ask on").because(
+                format!("it comes from --secret-stdin, from --secret-file FILE, or from {VARIABLE}"),
+            ));
+        }
+    };
+    Ok(SecretString::from(secret.expose_secret().trim()))
+}
+
 /// Reads a secret from a file; `-` is standard input's business, not this function's.
 pub(crate) fn secret_from_file(path: &Path, flag: &str) -> Outcome<SecretString> {
     read_secret_file(path).map_err(|reason| Failure::failed(format!("{flag} {reason}")))

@@ -17,6 +17,9 @@ use serde_json::{Map, Value, json};
 
 use crate::{Scope, operation::Access, problem::PROBLEM_JSON};
 
+/// Where service accounts get their tokens.
+pub const TOKEN_PATH: &str = "/api_v1/auth/token";
+
 /// What stands about one operation beside its types.
 #[derive(Debug, Clone)]
 pub struct Policy {
@@ -26,6 +29,8 @@ pub struct Policy {
     pub access: Access,
     /// What a token must be good for, where its scopes limit it. Every operation that looks at tokens has one.
     pub scope: Option<Scope>,
+    /// Whether its problems tell an `error` code beside (RFC 6749 §5.2).
+    pub oauth: bool,
     /// Statuses of problems beyond those that every operation can answer.
     pub problems: &'static [u16],
 }
@@ -34,7 +39,14 @@ impl Policy {
     /// The policy of the operation named.
     #[must_use]
     pub fn new(operation: &'static str, access: Access, problems: &'static [u16]) -> Self {
-        Self { operation, access, scope: None, problems }
+        Self { operation, access, scope: None, oauth: false, problems }
+    }
+
+    /// Whose problems tell an `error` code beside, as clients of OAuth expect.
+    #[must_use]
+    pub fn oauth(mut self) -> Self {
+        self.oauth = true;
+        self
     }
 
     /// With the scope that the operation needs.
@@ -103,7 +115,7 @@ pub fn of<A: OpenApi>(policies: &[Policy]) -> Result<Value, DocumentError> {
     for policy in policies {
         let fits = match &policy.scope {
             Some(scope) => scope.as_str().parse::<Scope>().is_ok(),
-            None => policy.access == Access::Public,
+            None => matches!(policy.access, Access::Public | Access::Client),
         };
         if !fits {
             return Err(DocumentError::Scope(policy.operation));
@@ -159,6 +171,10 @@ pub fn merge(about: &About, documents: &[Value]) -> Result<Value, DocumentError>
             }
         }
     }
+    let scopes: BTreeMap<String, String> = operations(&paths)
+        .filter_map(|operation| operation.get("x-platform-scope")?.as_str())
+        .map(|scope| (scope.to_owned(), told(scope)))
+        .collect();
     Ok(json!({
         "openapi": "3.0.3",
         "info": {
@@ -179,9 +195,31 @@ pub fn merge(about: &About, documents: &[Value]) -> Result<Value, DocumentError>
                     "bearerFormat": "JWT",
                     "description": "An access token, from `POST /api_v1/auth/access`.",
                 },
+                "client": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "A service account's name and secret; both can also stand in the body.",
+                },
+                "service": {
+                    "type": "oauth2",
+                    "description": "An access token of a service account.",
+                    "flows": { "clientCredentials": { "tokenUrl": TOKEN_PATH, "scopes": scopes } },
+                },
             },
         },
     }))
+}
+
+fn operations(paths: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+    paths.values().filter_map(Value::as_object).flat_map(Map::values)
+}
+
+/// A scope's name, for people: `users:read` is "read users".
+fn told(scope: &str) -> String {
+    match scope.split_once(':') {
+        Some((what, verb)) => format!("{verb} {}", what.replace('-', " ")),
+        None => scope.to_owned(),
+    }
 }
 
 fn complete(operation: &mut Value, policy: &Policy) {
@@ -197,12 +235,17 @@ fn complete(operation: &mut Value, policy: &Policy) {
             .map_or_else(String::new, |own| format!("{own}\n\n"));
         map.insert("description".to_owned(), format!("{told}Scope: `{scope}`.").into());
     }
+    if policy.oauth {
+        map.insert("x-platform-problems".to_owned(), "oauth".into());
+    }
     map.insert(
         "security".to_owned(),
         match policy.access {
             Access::Public => json!([]),
-            Access::Optional => json!([{ "bearer": [] }, {}]),
-            Access::SignedIn | Access::Role(_) => json!([{ "bearer": [] }]),
+            Access::Optional => json!([{ "bearer": [] }, { "service": [policy.scope] }, {}]),
+            Access::Client if policy.scope.is_some() => json!([{ "client": [] }, { "bearer": [] }, {}]),
+            Access::Client => json!([{ "client": [] }, {}]),
+            Access::SignedIn | Access::Role(_) => json!([{ "bearer": [] }, { "service": [policy.scope] }]),
         },
     );
     if let Some(parameters) = map.get_mut("parameters").and_then(Value::as_array_mut) {
@@ -212,7 +255,7 @@ fn complete(operation: &mut Value, policy: &Policy) {
     let mut problems: Vec<u16> = policy.problems.to_vec();
     // Every operation can answer these, whoever serves it: the listener, the gateway or the service.
     problems.extend([400, 405, 429, 431, 500, 502, 503, 504]);
-    if matches!(policy.access, Access::SignedIn | Access::Role(_)) {
+    if matches!(policy.access, Access::Client | Access::SignedIn | Access::Role(_)) {
         problems.push(401);
     }
     if policy.scope.is_some() {
@@ -227,13 +270,13 @@ fn complete(operation: &mut Value, policy: &Policy) {
     problems.sort_unstable();
     problems.dedup();
     for status in problems {
-        responses.insert(status.to_string(), problem_response(status));
+        responses.insert(status.to_string(), problem_response(status, policy.oauth));
     }
     let sorted: BTreeMap<String, Value> = std::mem::take(responses).into_iter().collect();
     responses.extend(sorted);
 }
 
-fn problem_response(status: u16) -> Value {
+fn problem_response(status: u16, oauth: bool) -> Value {
     let description = match status {
         400 => "The request can't be read, or is refused for the reason given",
         401 => "Credentials are missing or not good",
@@ -257,6 +300,11 @@ fn problem_response(status: u16) -> Value {
         "description": description,
         "content": { PROBLEM_JSON: { "schema": { "$ref": "#/components/schemas/Problem" } } },
     });
+    if oauth {
+        // What refuses a request before the operation is reached tells no code, and is a plain problem.
+        let schema = json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
+        response["content"]["application/json"] = schema;
+    }
     let header = |text: &str| json!({ "description": text, "schema": { "type": "string" } });
     let headers = match status {
         401 => Some(json!({ "WWW-Authenticate": header("The challenge (RFC 6750)") })),
@@ -283,6 +331,8 @@ fn problem_schema() -> Value {
             "detail": { "type": "string", "description": "What went wrong this time, for people.", "example": "The user with this username does not exist in the system" },
             "instance": { "type": "string", "description": "The path of the request.", "example": "/api_v1/users/42" },
             "request_id": { "type": "string", "description": "Names this request in the logs.", "example": "0199f0c2b1a47d3e9c5f1e2d3c4b5a69" },
+            "error": { "type": "string", "description": "For the OAuth operations: the code of RFC 6749 §5.2.", "example": "invalid_request" },
+            "error_description": { "type": "string", "description": "Beside `error`: `detail` again." },
             "errors": { "type": "array", "description": "For 422: every value that does not fit.", "items": { "$ref": "#/components/schemas/Violation" } },
         },
     })

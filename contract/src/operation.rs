@@ -7,7 +7,10 @@ use serde_json::Value;
 
 use crate::{
     Caller, Problem, ProblemKind, Role, Scope, Violation,
-    payload::{is_media_type, unsupported},
+    payload::{
+        form::{self, FORM},
+        is_media_type, unsupported,
+    },
     problem::Place,
     schema::{CompileError, Compiler, NodeId, Schema},
 };
@@ -19,6 +22,8 @@ pub enum Access {
     Public,
     /// Anybody; a token that is sent must be good.
     Optional,
+    /// A service account by its own secret; a token that is sent must be good. The operation itself looks at the secret.
+    Client,
     /// Whoever is signed in.
     SignedIn,
     /// Whoever has the role.
@@ -32,6 +37,7 @@ impl Access {
         match self {
             Self::Public => "public".to_owned(),
             Self::Optional => "optional".to_owned(),
+            Self::Client => "client".to_owned(),
             Self::SignedIn => "signed-in".to_owned(),
             Self::Role(role) => format!("role:{role}"),
         }
@@ -41,6 +47,7 @@ impl Access {
         match text {
             "public" => Some(Self::Public),
             "optional" => Some(Self::Optional),
+            "client" => Some(Self::Client),
             "signed-in" => Some(Self::SignedIn),
             _ => text.strip_prefix("role:")?.parse().ok().map(Self::Role),
         }
@@ -78,6 +85,8 @@ pub struct Operation {
     pub access: Access,
     /// What a token must be good for, where its scopes limit it.
     pub scope: Option<Scope>,
+    /// Whether its problems tell an `error` code beside (RFC 6749 §5.2).
+    pub oauth: bool,
     parameters: Vec<Parameter>,
     request: Option<Content>,
     responses: BTreeMap<String, Content>,
@@ -233,6 +242,13 @@ impl Operation {
         let Some(node) = content_type.and_then(|given| content.media_named(given)) else {
             return Err(unsupported(content.wanted()));
         };
+        let object;
+        let body = if content_type.is_some_and(|given| is_media_type(given, &[FORM])) {
+            object = form::json(body)?;
+            &object
+        } else {
+            body
+        };
         let checked = self.schema.check(node, body).map_err(|error| {
             Problem::new(ProblemKind::MalformedRequest, format!("The body can't be read as JSON: {error}"))
         })?;
@@ -352,6 +368,7 @@ impl Draft {
             path: path.to_owned(),
             summary: text("summary"),
             access: access(document, operation),
+            oauth: operation.get("x-platform-problems").and_then(Value::as_str) == Some("oauth"),
             scope: operation
                 .get("x-platform-scope")
                 .and_then(Value::as_str)

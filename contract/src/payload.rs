@@ -1,5 +1,7 @@
 //! JSON bodies, read and written by serde without a detour through a tree.
 
+pub mod form;
+
 use poem::{FromRequest, IntoResponse, Request, RequestBody, Response, Result, http::header};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions,

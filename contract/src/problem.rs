@@ -26,6 +26,8 @@ pub enum ProblemKind {
     MissingCredentials,
     /// 401: credentials were sent and are not good.
     InvalidToken,
+    /// 401: a service account did not prove itself.
+    InvalidClient,
     /// 403: the caller may not do this.
     Forbidden,
     /// 403: the token lacks a role or scope.
@@ -76,7 +78,7 @@ impl ProblemKind {
     pub fn status(self) -> StatusCode {
         match self {
             Self::MalformedRequest | Self::Refused => StatusCode::BAD_REQUEST,
-            Self::MissingCredentials | Self::InvalidToken => StatusCode::UNAUTHORIZED,
+            Self::MissingCredentials | Self::InvalidToken | Self::InvalidClient => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::InsufficientScope | Self::PasswordChangeRequired => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -107,6 +109,7 @@ impl ProblemKind {
             Self::Refused => "refused",
             Self::MissingCredentials => "missing-credentials",
             Self::InvalidToken => "invalid-token",
+            Self::InvalidClient => "invalid-client",
             Self::Forbidden => "forbidden",
             Self::InsufficientScope => "insufficient-scope",
             Self::PasswordChangeRequired => "password-change-required",
@@ -139,6 +142,7 @@ impl ProblemKind {
             Self::Refused => "Refused",
             Self::MissingCredentials => "Credentials are missing",
             Self::InvalidToken => "Invalid token",
+            Self::InvalidClient => "Client authentication failed",
             Self::Forbidden => "Not allowed",
             Self::InsufficientScope => "Insufficient scope",
             Self::PasswordChangeRequired => "The password must be changed",
@@ -252,6 +256,14 @@ pub struct ProblemBody {
     pub instance: String,
     /// Names this request in the logs.
     pub request_id: String,
+    /// For the OAuth operations: the code of RFC 6749 §5.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[oai(skip_serializing_if = "Option::is_none", default)]
+    pub error: Option<String>,
+    /// Beside `error`: `detail` again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[oai(skip_serializing_if = "Option::is_none", default)]
+    pub error_description: Option<String>,
     /// For 422: every value that does not fit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(skip_serializing_if = "Vec::is_empty", default)]
@@ -271,6 +283,8 @@ pub struct Problem {
     pub violations: Vec<Violation>,
     /// For the log, never for the client.
     pub cause: Option<String>,
+    /// For clients of OAuth: the code of RFC 6749 §5.2.
+    pub error: Option<&'static str>,
     /// Headers of the answer, such as `Retry-After`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -279,7 +293,14 @@ impl Problem {
     /// A problem of this kind, told as `detail`.
     #[must_use]
     pub fn new(kind: ProblemKind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, detail: detail.into(), violations: Vec::new(), cause: None, headers: Vec::new() }
+        Self {
+            kind,
+            detail: detail.into(),
+            violations: Vec::new(),
+            cause: None,
+            error: None,
+            headers: Vec::new(),
+        }
     }
 
     /// 422 with these faults; `detail` tells the first and how many there are.
@@ -324,6 +345,44 @@ impl Problem {
             header::WWW_AUTHENTICATE,
             HeaderValue::from_static("Bearer realm=\"platform\", error=\"invalid_token\""),
         )
+    }
+
+    /// 401 for a service account that did not prove itself (RFC 6749 §5.2).
+    #[must_use]
+    pub fn invalid_client(detail: &'static str) -> Self {
+        Self { error: Some("invalid_client"), ..Self::new(ProblemKind::InvalidClient, detail) }.header(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Basic realm=\"platform\", charset=\"UTF-8\""),
+        )
+    }
+
+    /// 400 with a code of RFC 6749 §5.2, RFC 7009 §2.2.1 or RFC 8707 §2.
+    #[must_use]
+    pub fn oauth(error: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { error: Some(error), ..Self::new(ProblemKind::Refused, detail) }
+    }
+
+    /// The media type of its answer: clients of OAuth read a code from plain JSON alone (RFC 6749 §5.2).
+    #[must_use]
+    pub fn media_type(&self) -> &'static str {
+        if self.error.is_some() { "application/json" } else { PROBLEM_JSON }
+    }
+
+    /// As clients of OAuth expect it: with a code, and 400 for what does not fit.
+    #[must_use]
+    pub fn for_oauth(mut self) -> Self {
+        self.error = self.error.or(Some(match (self.kind, self.kind.status().as_u16()) {
+            (ProblemKind::InvalidToken, _) => "invalid_token",
+            (_, 401) => "invalid_client",
+            (_, 403) => "insufficient_scope",
+            (_, 429 | 502 | 503 | 504) => "temporarily_unavailable",
+            (_, 500..) => "server_error",
+            _ => "invalid_request",
+        }));
+        if self.kind == ProblemKind::InvalidValues {
+            self.kind = ProblemKind::MalformedRequest;
+        }
+        self
     }
 
     /// 403 for want of a role (RFC 6750 §3.1); no scope would help.
@@ -383,6 +442,8 @@ impl Problem {
             detail: self.detail.clone().into_owned(),
             instance: instance.to_owned(),
             request_id: request_id.to_owned(),
+            error: self.error.map(str::to_owned),
+            error_description: self.error.map(|_| self.detail.clone().into_owned()),
             errors: self.violations.clone(),
         }
     }

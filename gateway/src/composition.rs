@@ -22,7 +22,7 @@ use kit::{
     routes::Routes,
 };
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, http::Method};
-use poem_openapi::OpenApiService;
+use poem_openapi::{OpenApi, OpenApiService};
 
 use crate::{
     api::{
@@ -30,19 +30,26 @@ use crate::{
         account_pages,
         audit::AuditApi,
         auth::AuthApi,
+        client_door::ClientDoor,
         docs,
         keys::{JwkSetEndpoint, LookUpKeys},
+        metadata::{self, Metadata},
+        oauth::OAuthApi,
         password::PasswordApi,
+        service_accounts::ServiceAccountsApi,
         sessions::SessionsApi,
         signing_keys::SigningKeysApi,
+        tokens::TokensApi,
+        user_sessions::UserSessionsApi,
     },
-    identity::keys::Purpose,
+    identity::{introspection::Introspection, keys::Purpose},
     parts::Parts,
     services::proxied::{Binding, Proxied},
 };
 
 /// Paths beside the operations: the keys, the documents, the pages.
-const PLAIN: [&str; 3] = ["/healthz", "/.well-known/jwks.json", kit::internal_token::KEYS_PATH];
+const PLAIN: [&str; 4] =
+    ["/healthz", "/.well-known/jwks.json", metadata::PATH, kit::internal_token::KEYS_PATH];
 
 /// Paths of the documents and pages.
 const DOCS: [&str; 8] = [
@@ -116,16 +123,13 @@ pub(crate) fn public(
         trusted_proxies: parts.trusted_proxies.clone(),
     };
     let audit = AuditApi { audit: Arc::clone(&parts.audit), authenticator: Arc::clone(&parts.authenticator) };
-    let signing_keys = SigningKeysApi {
-        keyring: Arc::clone(&parts.keyring),
-        authenticator: Arc::clone(&parts.authenticator),
-        audit: Arc::clone(&parts.audit),
-        trusted_proxies: parts.trusted_proxies.clone(),
-    };
+    let metadata =
+        Metadata::new(&parts.client_grants.issuer, &parts.service_accounts.known.scopes, document.is_some());
+    let administration = administration(parts);
     let guard: Arc<dyn kit::checked::Guard> = Arc::clone(&parts.authenticator) as _;
     let api = OpenApiService::new(
         (
-            Checked::new((auth, password, sessions, account, audit, signing_keys), operations, limit)
+            Checked::new((auth, password, sessions, account, audit, administration), operations, limit)
                 .guarded(guard),
             Proxied::<UsersApi<Described>>::new(Arc::clone(&binding)),
             Proxied::<RolesApi<Described>>::new(binding),
@@ -135,6 +139,7 @@ pub(crate) fn public(
     );
     let mut route = Route::new()
         .at("/healthz", poem::get(Live))
+        .at(metadata::PATH, poem::get(metadata))
         .at("/.well-known/jwks.json", poem::get(JwkSetEndpoint::new(&parts.keyring, Purpose::Access)))
         .at(
             kit::internal_token::KEYS_PATH,
@@ -150,4 +155,42 @@ pub(crate) fn public(
     let route = route.nest_no_strip("/", api.into_endpoint()).map_to_response();
     let route = LookUpKeys { inner: route, keyring: Arc::clone(&parts.keyring) };
     Edge::new(route, "gateway", Arc::new(paths), Trust::Nobody)
+}
+
+/// Signing keys, service accounts with their tokens, and what admins do to others' sessions.
+fn administration(parts: &Parts) -> impl OpenApi + use<> {
+    let signing_keys = SigningKeysApi {
+        keyring: Arc::clone(&parts.keyring),
+        authenticator: Arc::clone(&parts.authenticator),
+        audit: Arc::clone(&parts.audit),
+        trusted_proxies: parts.trusted_proxies.clone(),
+    };
+    let service_accounts = ServiceAccountsApi {
+        accounts: Arc::clone(&parts.service_accounts),
+        audit: Arc::clone(&parts.audit),
+        trusted_proxies: parts.trusted_proxies.clone(),
+    };
+    let door = Arc::new(ClientDoor {
+        grants: Arc::clone(&parts.client_grants),
+        audit: Arc::clone(&parts.audit),
+        trusted_proxies: parts.trusted_proxies.clone(),
+    });
+    let oauth = OAuthApi { door: Arc::clone(&door) };
+    let tokens = TokensApi {
+        door,
+        introspection: Arc::new(Introspection {
+            sessions: Arc::clone(&parts.sessions),
+            authenticator: Arc::clone(&parts.authenticator),
+            accounts: Arc::clone(&parts.service_accounts),
+            users: Arc::clone(&parts.users),
+        }),
+    };
+    let user_sessions = UserSessionsApi {
+        sessions: Arc::clone(&parts.sessions),
+        users: Arc::clone(&parts.users),
+        throttle: Arc::clone(&parts.throttle),
+        audit: Arc::clone(&parts.audit),
+        trusted_proxies: parts.trusted_proxies.clone(),
+    };
+    (signing_keys, service_accounts, oauth, tokens, user_sessions)
 }

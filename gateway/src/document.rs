@@ -1,6 +1,8 @@
 //! The merged document: the gateway's own operations and those of every bound service.
 
 use contract::{
+    ServiceName,
+    caller::GATEWAY,
     document::{self, About, DocumentError},
     operation::Operation,
     schema::CompileError,
@@ -8,7 +10,13 @@ use contract::{
 };
 use serde_json::Value;
 
-use crate::api::{account, audit, auth, password, sessions, signing_keys};
+use crate::{
+    api::{
+        account, audit, auth, oauth, password, service_accounts, sessions, signing_keys, tokens,
+        user_sessions,
+    },
+    identity::service_accounts::Known,
+};
 
 /// What the public document says of itself.
 fn about() -> About {
@@ -34,6 +42,10 @@ pub fn documents() -> Result<Vec<(&'static str, Value)>, DocumentError> {
         ("gateway", document::of::<audit::AuditApi>(&audit::policies())?),
         ("gateway", document::of::<sessions::SessionsApi>(&sessions::policies())?),
         ("gateway", document::of::<signing_keys::SigningKeysApi>(&signing_keys::policies())?),
+        ("gateway", document::of::<service_accounts::ServiceAccountsApi>(&service_accounts::policies())?),
+        ("gateway", document::of::<oauth::OAuthApi>(&oauth::policies())?),
+        ("gateway", document::of::<tokens::TokensApi>(&tokens::policies())?),
+        ("gateway", document::of::<user_sessions::UserSessionsApi>(&user_sessions::policies())?),
     ];
     documents.extend(users::documents()?.into_iter().map(|document| (users::SERVICE, document)));
     Ok(documents)
@@ -57,6 +69,22 @@ pub enum OperationsError {
     /// It can't be compiled.
     #[error(transparent)]
     Compile(#[from] CompileError),
+}
+
+/// What service accounts can be given: the scopes of all operations, and the services that are bound.
+///
+/// # Errors
+/// [`OperationsError`].
+pub(crate) fn known() -> Result<Known, OperationsError> {
+    let operations = operations()?;
+    Ok(Known {
+        scopes: operations.iter().filter_map(|(_, operation)| operation.scope.clone()).collect(),
+        audiences: operations
+            .iter()
+            .filter_map(|(service, _)| service.parse().ok())
+            .filter(|name: &ServiceName| name.as_str() != GATEWAY)
+            .collect(),
+    })
 }
 
 /// Every public operation with the service that has it, in the document's order.

@@ -6,8 +6,8 @@ use kit::{client_address::TrustedProxies, database::Database};
 
 use crate::{
     identity::{
-        audit::Audit, authenticate::Authenticator, keyring::Keyring, revocation::Revoked, sessions::Sessions,
-        throttle::Throttle,
+        audit::Audit, authenticate::Authenticator, client_grant::ClientGrants, keyring::Keyring,
+        revocation::Revoked, service_accounts::ServiceAccounts, sessions::Sessions, throttle::Throttle,
     },
     mail::{Outbox, Postman},
     upstream::{Upstream, UsersClient},
@@ -26,6 +26,8 @@ pub(crate) struct Parts {
     pub(crate) postman: Arc<Postman>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) require_verified_address: bool,
+    pub(crate) service_accounts: Arc<ServiceAccounts>,
+    pub(crate) client_grants: Arc<ClientGrants>,
     pub(crate) audit: Arc<Audit>,
     pub(crate) revoked: Arc<Revoked>,
     pub(crate) database: Database,

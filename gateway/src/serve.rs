@@ -17,16 +17,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Config, composition,
-    document::{OperationsError, operations, public_document},
+    document::{OperationsError, known, operations, public_document},
     identity::{
         access_token, attempts,
         audit::Audit,
         authenticate::{Authenticator, INTERNAL_TOKEN_TIME},
+        client_grant::ClientGrants,
         keyring::{KeyTimes, Keyring, KeyringFault},
         keys::{Purpose, SigningFault},
         links::Links,
         operator::OPERATOR_TOKEN_TIME,
         revocation::Revoked,
+        service_accounts::ServiceAccounts,
         sessions::{Lifetimes, Sessions},
         throttle::{self, Throttle},
         watch::{self, Watch},
@@ -187,6 +189,24 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         issuer: issuer.clone(),
         audience: config.audience.clone(),
     });
+    let service_accounts = Arc::new(ServiceAccounts {
+        database: database.clone(),
+        revoked: Arc::clone(&revoked),
+        known: known()?,
+        access_time: config.access_token_time,
+    });
+    let client_grants = Arc::new(ClientGrants {
+        accounts: Arc::clone(&service_accounts),
+        throttle: Throttle::new(
+            throttle::Kind::Client,
+            database.clone(),
+            attempts::Limits::new(config.login_attempts, config.login_window),
+        ),
+        authenticator: Arc::clone(&authenticator),
+        access_keys: Arc::clone(keyring.keys(Purpose::Access)),
+        issuer: sessions.issuer.clone(),
+        audience: config.audience.clone(),
+    });
     let upstream = Upstream::new(&config.users_url, config.upstream_connect_time, config.upstream_time)
         .map_err(|error| StartError::UpstreamUrl(error.to_string()))?;
     let upstream = Arc::new(upstream);
@@ -212,6 +232,8 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         outbox: Outbox::new(users, Arc::clone(&postman)),
         postman,
         require_verified_address: config.mail.require_verified_address,
+        service_accounts,
+        client_grants,
         audit: Arc::new(Audit::new(database.clone(), Arc::clone(&revoked))),
         revoked,
         database,

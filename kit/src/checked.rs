@@ -104,7 +104,19 @@ struct CheckedEndpoint {
 impl Endpoint for CheckedEndpoint {
     type Output = Response;
 
-    async fn call(&self, mut request: Request) -> Result<Response> {
+    async fn call(&self, request: Request) -> Result<Response> {
+        let answer = self.checked(request).await;
+        match &self.operation {
+            Some(operation) if operation.oauth => {
+                answer.map_err(|error| crate::problem::of_error(error).for_oauth().into())
+            }
+            _ => answer,
+        }
+    }
+}
+
+impl CheckedEndpoint {
+    async fn checked(&self, mut request: Request) -> Result<Response> {
         if let Some(guard) = &self.guard {
             // What no document describes has no rule by which to let anybody in.
             let operation = self

@@ -29,4 +29,5 @@ pub use settings::{
     CompatSettings, DatabaseSettings, GatewaySettings, LogFormat, LogSettings, MailSettings, OpsSettings,
     PasswordPolicy, Registration, Settings, UsersSettings, Visibility,
 };
+pub use units::parse_duration;
 pub use written::commented_file;

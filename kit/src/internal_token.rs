@@ -12,9 +12,9 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use contract::{Caller, Problem, Role, Scopes, SessionId, Subject};
+use contract::{Caller, Problem, ProblemKind, Role, Scopes, SessionId, Subject};
 use http::{
-    HeaderName, HeaderValue, StatusCode,
+    HeaderName, HeaderValue, Method, StatusCode,
     header::{ETAG, IF_NONE_MATCH},
 };
 use jsonwebtoken::jwk::JwkSet;
@@ -133,6 +133,8 @@ struct Verified {
     caller: Arc<Caller>,
     kid: Arc<str>,
     expires: i64,
+    /// Whether the gateway makes the call, and not the caller itself.
+    through_gateway: bool,
 }
 
 impl InternalTokens {
@@ -157,7 +159,7 @@ impl InternalTokens {
     }
 
     /// The caller a request is made for.
-    async fn caller(&self, token: &str) -> Result<Arc<Caller>, Fault> {
+    async fn verified(&self, token: &str) -> Result<Verified, Fault> {
         let remembered = self.verified.get(token);
         let kid: Option<Arc<str>> = match &remembered {
             Some(verified) => Some(Arc::clone(&verified.kid)),
@@ -171,14 +173,15 @@ impl InternalTokens {
             && crate::clock::now().seconds() < verified.expires
             && keys.set.knows(&verified.kid)
         {
-            return Ok(verified.caller);
+            return Ok(verified);
         }
         let claims: InternalClaims = keys.set.verify(token, &self.expected)?;
         let kid = kid.ok_or(TokenFault::UnknownKey)?;
-        let expires = claims.exp;
+        let (expires, through_gateway) = (claims.exp, claims.act.sub == GATEWAY);
         let caller = Arc::new(caller_of(claims)?);
-        self.verified.insert(token.to_owned(), Verified { caller: Arc::clone(&caller), kid, expires });
-        Ok(caller)
+        let verified = Verified { caller, kid, expires, through_gateway };
+        self.verified.insert(token.to_owned(), verified.clone());
+        Ok(verified)
     }
 
     /// Sees to it that the keys are fresh, or that a key that is not known was asked for.
@@ -262,6 +265,9 @@ fn warn_of(error: &Fault) {
 
 fn caller_of(claims: InternalClaims) -> Result<Caller, TokenFault> {
     let subject: Subject = claims.sub.parse().map_err(|_| TokenFault::Claims)?;
+    if subject == Subject::Service(GATEWAY.to_owned()) && claims.act.sub != GATEWAY {
+        return Err(TokenFault::Claims);
+    }
     Ok(Caller { subject, roles: claims.roles, scopes: claims.scope, session: claims.sid })
 }
 
@@ -275,12 +281,20 @@ pub fn is_gateway(caller: &Caller) -> bool {
 pub struct RequireInternalToken<E> {
     inner: E,
     tokens: Arc<InternalTokens>,
+    changes_through_gateway: bool,
 }
 
 impl<E> RequireInternalToken<E> {
     /// Around `inner`.
     pub fn new(inner: E, tokens: Arc<InternalTokens>) -> Self {
-        Self { inner, tokens }
+        Self { inner, tokens, changes_through_gateway: false }
+    }
+
+    /// Lets services that call directly read alone: for a service whose changes the gateway must know of.
+    #[must_use]
+    pub fn changes_through_gateway(mut self) -> Self {
+        self.changes_through_gateway = true;
+        self
     }
 }
 
@@ -288,19 +302,23 @@ impl<E: Endpoint> Endpoint for RequireInternalToken<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        let caller = self
+        let verified = self
             .admit(&request)
             .await
             .map_err(|problem| problem.header(REFUSED, HeaderValue::from_static("1")))?;
-        request.extensions_mut().insert(caller);
+        if self.changes_through_gateway && !verified.through_gateway && request.method() != Method::GET {
+            let detail = "Changes go through the gateway, which records them and ends what they end";
+            return Err(Problem::new(ProblemKind::Forbidden, detail).into());
+        }
+        request.extensions_mut().insert(Arc::clone(&verified.caller));
         Ok(self.inner.call(request).await?.into_response())
     }
 }
 
 impl<E> RequireInternalToken<E> {
-    async fn admit(&self, request: &Request) -> Result<Arc<Caller>, Problem> {
+    async fn admit(&self, request: &Request) -> Result<Verified, Problem> {
         let token = bearer(request.headers())?.ok_or_else(Problem::missing_credentials)?;
-        self.tokens.caller(token).await.map_err(refusal)
+        self.tokens.verified(token).await.map_err(refusal)
     }
 }
 

@@ -70,7 +70,7 @@ pub fn answer(problem: &Problem, instance: &str, request_id: &RequestId) -> Resp
     let body = serde_json::to_vec(&body).unwrap_or_default();
     let mut response = Response::builder()
         .status(problem.kind.status())
-        .header(header::CONTENT_TYPE, PROBLEM_JSON)
+        .header(header::CONTENT_TYPE, problem.media_type())
         .header(header::CACHE_CONTROL, "no-store")
         .body(body);
     for (name, value) in &problem.headers {

@@ -5,6 +5,7 @@ mod m20261125_000002_sessions;
 mod m20261125_000003_service_accounts;
 mod m20261125_000004_audit;
 mod m20261125_000005_signing_key_life;
+mod m20261125_000010_service_account_rights;
 mod m20261125_000020_one_time_addresses;
 
 use kit::database::Schema;
@@ -19,6 +20,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         "m20261125_000003_service_accounts",
         "m20261125_000004_audit",
         "m20261125_000005_signing_key_life",
+        "m20261125_000010_service_account_rights",
         "m20261125_000020_one_time_addresses",
     ],
 };
@@ -30,6 +32,7 @@ pub(crate) fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m20261125_000003_service_accounts::Migration),
         Box::new(m20261125_000004_audit::Migration),
         Box::new(m20261125_000005_signing_key_life::Migration),
+        Box::new(m20261125_000010_service_account_rights::Migration),
         Box::new(m20261125_000020_one_time_addresses::Migration),
     ]
 }

@@ -185,6 +185,6 @@ fn app(
             "/api_v1/openapi.json",
             poem::get(make_sync(move |_| document.clone().with_content_type("application/json"))),
         )
-        .nest("/", RequireInternalToken::new(service.into_endpoint(), tokens));
+        .nest("/", RequireInternalToken::new(service.into_endpoint(), tokens).changes_through_gateway());
     Edge::new(app, wire::SERVICE, Arc::new(routes), Trust::Peer)
 }

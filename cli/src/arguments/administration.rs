@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::{ServiceAccountGrant, ServiceAccountLogin};
+
 /// `platform user …`
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum UserCommand {
@@ -72,6 +74,12 @@ pub(crate) enum UserCommand {
     },
     /// Let a disabled user sign in again
     Enable {
+        /// Id or e-mail address
+        #[arg(value_parser = id_or_address)]
+        user: String,
+    },
+    /// Forget failed attempts to sign in to a user's account: the next one need not wait
+    Unlock {
         /// Id or e-mail address
         #[arg(value_parser = id_or_address)]
         user: String,
@@ -201,15 +209,21 @@ pub(crate) struct PasswordArguments {
 /// `platform token …`
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum TokenCommand {
-    /// Get an access token, by password or as the operator of this machine
+    /// Get an access token: by password, as the operator of this machine, or for a service account
     #[command(after_help = "Writes the access token alone; --output json writes the refresh token too.\n\
                             For example: PLATFORM_TOKEN=$(platform token issue --email ada@example.com)")]
     Issue {
         /// Sign in as this user
-        #[arg(long, short, env = "PLATFORM_USER_EMAIL", value_name = "ADDRESS")]
+        #[arg(
+            long,
+            short,
+            env = "PLATFORM_USER_EMAIL",
+            value_name = "ADDRESS",
+            conflicts_with = "service_account"
+        )]
         email: Option<String>,
         /// A token of five minutes for the operator of this machine, from the platform's own keys
-        #[arg(long, env = "PLATFORM_OPERATOR")]
+        #[arg(long, env = "PLATFORM_OPERATOR", conflicts_with = "service_account")]
         operator: bool,
         /// File with the password to set where the platform asks for a new one; on a terminal it is asked for
         #[arg(long, env = "PLATFORM_USER_NEW_PASSWORD_FILE", value_name = "FILE")]
@@ -217,6 +231,9 @@ pub(crate) enum TokenCommand {
         /// Where the password comes from.
         #[command(flatten)]
         password: PasswordArguments,
+        /// Or which service account it is for.
+        #[command(flatten)]
+        grant: ServiceAccountGrant,
     },
     /// Explain every claim of a token, without checking its signature
     #[command(
@@ -227,6 +244,15 @@ pub(crate) enum TokenCommand {
         /// Where the token comes from.
         #[command(flatten)]
         token: TokenArguments,
+    },
+    /// End a token at once: a user's with its session, a service account's alone, by its own secret
+    Revoke {
+        /// Where the token comes from.
+        #[command(flatten)]
+        token: TokenArguments,
+        /// Whose token it is, where it is a service account's.
+        #[command(flatten)]
+        account: ServiceAccountLogin,
     },
     /// Check a token against the platform's public keys; exit code 1 where it is not good
     Verify {
@@ -258,6 +284,9 @@ pub(crate) enum AuditCommand {
         /// At most this many [default: all]
         #[arg(long, env = "PLATFORM_LIMIT", value_name = "NUMBER")]
         limit: Option<u64>,
+        /// Tell each new entry as it is written, oldest first, until Ctrl-C; begins with the last 10, or --limit
+        #[arg(long, short, env = "PLATFORM_FOLLOW")]
+        follow: bool,
     },
     /// Write the whole log as JSON lines, newest first
     Export {

@@ -1,5 +1,7 @@
 //! `platform audit`: who did what, and whether the log is as it was written.
 
+mod follow;
+
 use serde_json::Value;
 
 use crate::arguments::{AuditCommand, AuditFilter, Global};
@@ -29,7 +31,13 @@ const LISTED: &[Column] = &[
 pub(crate) async fn run(context: &mut Context, global: &Global, verb: AuditCommand) -> Outcome {
     let connection = Connection::find(context, global)?;
     match verb {
-        AuditCommand::List { filter, limit } => list(context, &connection, &filter, limit).await,
+        AuditCommand::List { filter, limit, follow: true } => {
+            let api = connection.signed_in(context).await?;
+            follow::follow(context, &api, &filter, limit).await
+        }
+        AuditCommand::List { filter, limit, follow: false } => {
+            list(context, &connection, &filter, limit).await
+        }
         AuditCommand::Export { filter } => {
             context.format = Format::Jsonl;
             list(context, &connection, &filter, None).await
@@ -47,7 +55,7 @@ async fn list(
 ) -> Outcome {
     let api = connection.signed_in(context).await?;
     let mut left = limit.unwrap_or(u64::MAX);
-    let mut page = (left > 0).then(|| first_page(filter, PAGE.min(left)));
+    let mut page = (left > 0).then(|| format!("{AUDIT}?{}", query(filter, PAGE.min(left))));
     let mut rows = Rows::new(context, LISTED);
     while let Some(path) = page {
         let answer = api.get(&path).await?;
@@ -61,7 +69,7 @@ async fn list(
     rows.finish()
 }
 
-fn first_page(filter: &AuditFilter, limit: u64) -> String {
+fn query(filter: &AuditFilter, limit: u64) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("limit", &limit.to_string());
     let given = [
@@ -75,7 +83,7 @@ fn first_page(filter: &AuditFilter, limit: u64) -> String {
             query.append_pair(name, value);
         }
     }
-    format!("{AUDIT}?{}", query.finish())
+    query.finish()
 }
 
 async fn verify(context: &mut Context, connection: &Connection) -> Outcome {

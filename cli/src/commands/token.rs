@@ -6,12 +6,14 @@ use kit::token::{Expected, KeySet};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use crate::arguments::{Global, PasswordArguments, TokenArguments, TokenCommand};
+use crate::arguments::{
+    Global, PasswordArguments, ServiceAccountGrant, ServiceAccountLogin, TokenArguments, TokenCommand,
+};
 use crate::connection::{Connection, given_token};
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::{Column, Format, many, one, plain, safe};
-use crate::prompt::{self, PasswordSource, secret_from_file, secret_from_stdin};
+use crate::prompt::{self, PasswordSource, SecretSource, secret_from_file, secret_from_stdin};
 use crate::token::{absolute, explain};
 
 /// Runs the verb.
@@ -24,10 +26,30 @@ pub(crate) async fn run(context: &mut Context, global: &Global, verb: TokenComma
                 json!({"access_token": token.expose_secret(), "token_type": "bearer", "expires_in": seconds});
             issued(context, &answer)
         }
+        TokenCommand::Issue {
+            grant:
+                ServiceAccountGrant {
+                    account: ServiceAccountLogin { service_account: Some(name), from_stdin, secret_file },
+                    scopes,
+                    audience,
+                },
+            ..
+        } => {
+            let api = Connection::find(context, global)?.anonymous()?;
+            let source = SecretSource { from_stdin, file: secret_file };
+            let secret = prompt::service_account_secret(context, &source)?;
+            let mut fields = vec![("grant_type", "client_credentials")];
+            fields.extend([("client_id", name.as_str()), ("client_secret", secret.expose_secret())]);
+            let scope = scopes.join(" ");
+            fields.extend((!scope.is_empty()).then_some(("scope", scope.as_str())));
+            fields.extend(audience.as_deref().map(|audience| ("audience", audience)));
+            issued(context, &api.post_form("/api_v1/auth/token", &fields).await?.body)
+        }
         TokenCommand::Issue { email, password, new_password_file, .. } => {
             let connection = Connection::find(context, global)?;
             by_password(context, &connection, email, password, new_password_file).await
         }
+        TokenCommand::Revoke { token, account } => revoke(context, global, token, account).await,
         TokenCommand::Inspect { token } => inspect(context, token),
         TokenCommand::Verify { token, audience } => verify(context, global, token, audience).await,
     }
@@ -90,6 +112,7 @@ fn issued(context: &mut Context, answer: &Value) -> Outcome {
             Column::new("", "refresh_token"),
             Column::new("", "token_type"),
             Column::new("", "expires_in"),
+            Column::new("", "scope"),
         ];
         return one(context, COLUMNS, answer);
     }
@@ -127,6 +150,35 @@ fn token(context: &mut Context, source: TokenArguments) -> Outcome<SecretString>
         return Ok(token);
     }
     prompt::hidden(context, "Token").map(trimmed)
+}
+
+/// Ends a token; one that is not good any more is ended already.
+async fn revoke(
+    context: &mut Context,
+    global: &Global,
+    source: TokenArguments,
+    account: ServiceAccountLogin,
+) -> Outcome {
+    let api = Connection::find(context, global)?.anonymous()?;
+    if account.from_stdin && source.token_file.is_none() {
+        return Err(Failure::usage("the token and the secret can't both come from standard input")
+            .next("Name a file for the token: --token-file FILE."));
+    }
+    let secret = match &account.service_account {
+        Some(_) => {
+            let source = SecretSource { from_stdin: account.from_stdin, file: account.secret_file };
+            Some(prompt::service_account_secret(context, &source)?)
+        }
+        None => None,
+    };
+    let token = token(context, source)?;
+    let mut fields = vec![("token", token.expose_secret())];
+    if let (Some(name), Some(secret)) = (&account.service_account, &secret) {
+        fields.extend([("client_id", name.as_str()), ("client_secret", secret.expose_secret())]);
+    }
+    api.post_form("/api_v1/auth/revoke", &fields).await?;
+    context.note("The token is good no more. A user's has ended its whole session.");
+    Ok(())
 }
 
 fn inspect(context: &mut Context, source: TokenArguments) -> Outcome {

@@ -47,6 +47,7 @@ pub(crate) async fn run(context: &mut Context, global: &Global, verb: UserComman
         }
         UserCommand::Disable { user } => change::set_active(context, &connection, &user, false).await,
         UserCommand::Enable { user } => change::set_active(context, &connection, &user, true).await,
+        UserCommand::Unlock { user } => change::unlock(context, &connection, &user).await,
         UserCommand::SetPassword { user, current_password_file, must_change, no_must_change, password } => {
             let must_change = (must_change || no_must_change).then_some(must_change);
             let new = change::NewPassword { current_file: current_password_file, must_change, password };

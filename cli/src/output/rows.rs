@@ -56,6 +56,11 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
+    /// Brings what was added to its reader.
+    pub(crate) fn flush(&mut self) -> Outcome {
+        Ok(self.context.stdout.flush()?)
+    }
+
     /// Ends the list.
     pub(crate) fn finish(self) -> Outcome {
         match self.context.format {

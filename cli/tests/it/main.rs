@@ -11,6 +11,8 @@ mod postgres;
 mod process;
 mod roles;
 mod secrets;
+mod service_account;
+mod session;
 mod starting;
 mod stopping;
 mod terminal;

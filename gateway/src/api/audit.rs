@@ -99,6 +99,9 @@ impl AuditApi {
         /// Only entries below this id: the last of the page before
         #[oai(validator(minimum(value = "1")))]
         before: Query<Option<i64>>,
+        /// Only entries above this id: what is new since
+        #[oai(validator(minimum(value = "0")))]
+        after: Query<Option<i64>>,
         /// Only what this actor did
         #[oai(validator(max_length = 100))]
         actor: Query<Option<String>>,
@@ -112,7 +115,8 @@ impl AuditApi {
         since: Query<Option<Timestamp>>,
     ) -> Result<Listed, Problem> {
         self.authenticator.admit(&Access::Role(Role::ADMIN), request.headers())?;
-        let filter = Filter { actor: actor.0, action: action.0, target: target.0, since: since.0 };
+        let filter =
+            Filter { after: after.0, actor: actor.0, action: action.0, target: target.0, since: since.0 };
         let limit = limit.0.unwrap_or(PAGE);
         let rows = self.audit.page(&filter, before.0, limit).await?;
         let full = u32::try_from(rows.len()).is_ok_and(|count| count == limit);

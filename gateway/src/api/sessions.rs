@@ -38,7 +38,7 @@ enum Tag {
 
 /// A sign-in that has not ended.
 #[derive(Debug, Serialize, Deserialize, Object)]
-struct Session {
+pub(crate) struct Session {
     /// Names the session: the `sid` of its tokens.
     id: SessionId,
     /// The `User-Agent` that signed in.
@@ -161,7 +161,7 @@ impl SessionsApi {
     }
 }
 
-fn session(listed: ListedSession, current: Option<&SessionId>) -> Session {
+pub(crate) fn session(listed: ListedSession, current: Option<&SessionId>) -> Session {
     Session {
         current: Some(&listed.id) == current,
         id: listed.id,

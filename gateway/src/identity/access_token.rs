@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use contract::{Caller, Role, Scopes, SessionId, Subject, Timestamp};
+use contract::{Caller, Role, Scopes, SessionId, Subject, Timestamp, caller::GATEWAY};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,12 @@ pub(crate) struct AccessClaims {
     pub(crate) roles: BTreeSet<Role>,
     #[serde(default, skip_serializing_if = "Scopes::is_empty")]
     pub(crate) scope: Scopes,
+    /// The account that got the token for itself (RFC 9068 §2.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) client_id: Option<String>,
+    /// The secret that it got the token with: when that is revoked, the token ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) client_secret_id: Option<i64>,
 }
 
 /// One audience or several (RFC 7519 §4.1.3).
@@ -47,6 +53,8 @@ pub(crate) struct Grant<'g> {
     pub(crate) roles: &'g BTreeSet<Role>,
     /// Empty for people: their roles alone bind them.
     pub(crate) scopes: &'g Scopes,
+    /// The secret of a service account that asks for it.
+    pub(crate) secret: Option<i64>,
     pub(crate) lifetime: Duration,
 }
 
@@ -63,12 +71,24 @@ pub(crate) fn issue(
         exp: (now + grant.lifetime).seconds(),
         iat: now.seconds(),
         nbf: now.seconds(),
-        jti: uuid::Uuid::now_v7().to_string(),
+        jti: named(now),
         sid: grant.session.cloned(),
         roles: grant.roles.clone(),
         scope: grant.scopes.clone(),
+        client_id: match grant.subject {
+            Subject::Service(name) => Some(name.clone()),
+            _ => None,
+        },
+        client_secret_id: grant.secret,
     };
     key.sign(KIND, &claims)
+}
+
+/// A token's name, which says when it was issued: as of the moment at which its bearer was found good, not the one at which it is signed.
+fn named(now: Timestamp) -> String {
+    let at = now.date_time();
+    let seconds = u64::try_from(at.unix_timestamp()).unwrap_or_default();
+    uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, at.nanosecond())).to_string()
 }
 
 impl AccessClaims {
@@ -84,7 +104,9 @@ impl AccessClaims {
         let subject: Subject = self.sub.parse().ok()?;
         let fits = match subject {
             Subject::User(_) => self.sid.is_some(),
-            Subject::Operator | Subject::Service(_) => true,
+            Subject::Operator => true,
+            // The gateway calls services, never itself.
+            Subject::Service(ref name) => name != GATEWAY,
             Subject::Anonymous => false,
         };
         fits.then(|| Caller {

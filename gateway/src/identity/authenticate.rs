@@ -17,7 +17,7 @@ use kit::{
     internal_token::{Actor, GATEWAY, ISSUER, InternalClaims, KIND},
     token::{Expected, LEEWAY, bearer},
 };
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     access_token::AccessClaims,
@@ -118,7 +118,7 @@ impl Authenticator {
         }
         let verified = match (bearer(headers)?, access) {
             (Some(token), _) => self.verify(token)?,
-            (None, Access::Optional) => return Ok(Arc::clone(&self.anonymous)),
+            (None, Access::Optional | Access::Client) => return Ok(Arc::clone(&self.anonymous)),
             (None, _) => return Err(Problem::missing_credentials()),
         };
         match access {
@@ -139,6 +139,16 @@ impl Authenticator {
         let verified = self.admit(&operation.access, headers)?;
         operation.check_caller(&verified.caller)?;
         Ok(verified)
+    }
+
+    /// What an access token says, if it is good now.
+    ///
+    /// # Errors
+    /// 401 for one that is not, 503 while that can't be known.
+    pub(crate) fn examine(&self, token: &str) -> Result<AccessClaims, Problem> {
+        let verified = self.verify(token)?;
+        let signed = verified.signed.as_ref().ok_or_else(|| Problem::internal("a token without claims"))?;
+        Ok(signed.claims.clone())
     }
 
     fn verify(&self, token: &str) -> Result<Arc<Verified>, Problem> {
@@ -210,7 +220,8 @@ impl Authenticator {
         {
             return Ok(token.authorization.clone());
         }
-        let authorization = sign_internal(&keys.signing, &verified.caller, service, now)?;
+        let authorization =
+            bearer_value(&sign_internal(&keys.signing, &verified.caller, GATEWAY, service, now)?)?;
         tokens.retain(|token| token.service != service);
         tokens.push(InternalToken {
             service,
@@ -220,14 +231,28 @@ impl Authenticator {
         });
         Ok(authorization)
     }
+
+    /// An internal token with which a service's account calls a service itself.
+    ///
+    /// # Errors
+    /// The token can't be signed.
+    pub(crate) fn sign_for_itself(
+        &self,
+        account: &Caller,
+        service: &str,
+        now: Timestamp,
+    ) -> Result<SecretString, SigningFault> {
+        sign_internal(&self.internal.load().signing, account, &account.subject.to_string(), service, now)
+    }
 }
 
 fn sign_internal(
     key: &SigningKey,
     caller: &Caller,
+    actor: &str,
     service: &str,
     now: Timestamp,
-) -> Result<HeaderValue, SigningFault> {
+) -> Result<SecretString, SigningFault> {
     let claims = InternalClaims {
         iss: ISSUER.to_owned(),
         aud: service.to_owned(),
@@ -235,13 +260,17 @@ fn sign_internal(
         roles: caller.roles.clone(),
         scope: caller.scopes.clone(),
         sid: caller.session.clone(),
-        act: Actor { sub: GATEWAY.to_owned() },
+        act: Actor { sub: actor.to_owned() },
         iat: now.seconds(),
         nbf: now.seconds(),
         exp: (now + INTERNAL_TOKEN_TIME).seconds(),
         jti: uuid::Uuid::now_v7().to_string(),
     };
-    let token = key.sign(KIND, &claims)?;
+    key.sign(KIND, &claims)
+}
+
+/// A token as the value of `Authorization`.
+fn bearer_value(token: &SecretString) -> Result<HeaderValue, SigningFault> {
     let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
         .map_err(|_| SigningFault::Generate)?;
     value.set_sensitive(true);

@@ -57,6 +57,7 @@ pub async fn operator_token(config: &Config) -> Result<SecretString, OperatorErr
         session: None,
         roles: &BTreeSet::from([Role::ADMIN]),
         scopes: &contract::Scopes::default(),
+        secret: None,
         lifetime: OPERATOR_TOKEN_TIME,
     };
     Ok(access_token::issue(&keys.signing, &grant, now)?)

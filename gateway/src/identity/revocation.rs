@@ -18,7 +18,7 @@ use crate::store::revocations::{self, Revocation};
 /// Rows asked for again at each poll: on PostgreSQL a lower id may be committed after a higher one.
 const OVERLAP: i64 = 256;
 
-/// Sessions and users whose tokens are refused.
+/// Sessions, users, service accounts, their secrets and single tokens that are refused.
 pub(crate) struct Revoked {
     entries: RwLock<Entries>,
     any: AtomicBool,
@@ -33,6 +33,12 @@ struct Entries {
     sessions: HashMap<SessionId, i64>,
     /// Tokens up to the first moment are refused; when the entry can go. Both in microseconds since 1970.
     users: HashMap<UserId, (i64, i64)>,
+    /// The same for service accounts, by name.
+    accounts: HashMap<String, (i64, i64)>,
+    /// Secrets of service accounts; when the entry can go.
+    secrets: HashMap<i64, i64>,
+    /// Single tokens, by `jti`; when the entry can go.
+    tokens: HashMap<String, i64>,
 }
 
 impl Revoked {
@@ -55,7 +61,15 @@ impl Revoked {
         if claims.sid.as_ref().is_some_and(|session| entries.sessions.contains_key(session)) {
             return true;
         }
-        let Some((not_before, _)) = user.and_then(|user| entries.users.get(&user)) else { return false };
+        if entries.tokens.contains_key(&claims.jti)
+            || claims.client_secret_id.is_some_and(|secret| entries.secrets.contains_key(&secret))
+        {
+            return true;
+        }
+        let account = claims.client_id.as_ref().and_then(|name| entries.accounts.get(name));
+        let Some((not_before, _)) = user.and_then(|user| entries.users.get(&user)).or(account) else {
+            return false;
+        };
         claims.issued_milliseconds().is_none_or(|issued| issued <= not_before.div_euclid(1_000))
     }
 
@@ -73,12 +87,22 @@ impl Revoked {
                         entries.sessions.insert(session, row.expires_at);
                     }
                 }
-                _ => {
+                "user" => {
                     if let Ok(user) = row.subject.parse() {
-                        let entry = entries.users.entry(user).or_default();
-                        *entry = (entry.0.max(row.not_before), entry.1.max(row.expires_at));
+                        later(entries.users.entry(user).or_default(), row);
                     }
                 }
+                "service" => later(entries.accounts.entry(row.subject.clone()).or_default(), row),
+                "secret" => {
+                    if let Some(secret) = row.subject.rsplit_once('/').and_then(|(_, id)| id.parse().ok()) {
+                        entries.secrets.insert(secret, row.expires_at);
+                    }
+                }
+                "token" => {
+                    entries.tokens.insert(row.subject.clone(), row.expires_at);
+                }
+                // A newer replica's: it refuses what this one can't know.
+                _ => {}
             }
         }
         self.any.store(true, Ordering::Release);
@@ -90,7 +114,14 @@ impl Revoked {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         entries.sessions.retain(|_, expires| *expires > now);
         entries.users.retain(|_, (_, expires)| *expires > now);
-        let any = !entries.sessions.is_empty() || !entries.users.is_empty();
+        entries.accounts.retain(|_, (_, expires)| *expires > now);
+        entries.secrets.retain(|_, expires| *expires > now);
+        entries.tokens.retain(|_, expires| *expires > now);
+        let any = !(entries.sessions.is_empty()
+            && entries.users.is_empty()
+            && entries.accounts.is_empty()
+            && entries.secrets.is_empty()
+            && entries.tokens.is_empty());
         self.any.store(any, Ordering::Release);
     }
 
@@ -101,4 +132,9 @@ impl Revoked {
         self.add(&rows);
         Ok(())
     }
+}
+
+/// A revocation of what there was one of already: the later of both.
+fn later(entry: &mut (i64, i64), row: &Revocation) {
+    *entry = (entry.0.max(row.not_before), entry.1.max(row.expires_at));
 }

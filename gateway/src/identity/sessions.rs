@@ -30,6 +30,10 @@ pub(crate) enum Reason {
     Logout,
     /// The user ended it from another session, or by its id.
     EndedByUser,
+    /// An admin ended it.
+    EndedByAdmin,
+    /// Whoever held one of its tokens revoked it (RFC 7009).
+    Revoked,
     /// An old refresh token was presented.
     Theft,
     /// The user was disabled or deleted, or changed the password.
@@ -41,6 +45,8 @@ impl Reason {
         match self {
             Self::Logout => "logout",
             Self::EndedByUser => "ended_by_user",
+            Self::EndedByAdmin => "ended_by_admin",
+            Self::Revoked => "revoked",
             Self::Theft => "refresh_token_reused",
             Self::CredentialsChanged => "credentials_changed",
         }
@@ -143,6 +149,12 @@ impl Sessions {
         Ok(session)
     }
 
+    /// The session of this id, if it has not ended.
+    pub(crate) async fn live(&self, id: &SessionId) -> Result<Option<StoredSession>, SessionFault> {
+        let session = sessions::find(&self.database, id).await?;
+        Ok(session.filter(|session| is_live(session, kit::clock::now())))
+    }
+
     /// New tokens for a genuine refresh token of a live session, whose user still stands as `identity`.
     pub(crate) async fn refresh(
         &self,
@@ -193,9 +205,14 @@ impl Sessions {
 
     /// Ends every session of a user and every token of it issued until now, and voids the links sent to them.
     pub(crate) async fn end_all(&self, user: UserId) -> Result<(), SessionFault> {
+        self.end_all_by(user, Reason::CredentialsChanged).await
+    }
+
+    /// The same, for this reason.
+    pub(crate) async fn end_all_by(&self, user: UserId, reason: Reason) -> Result<(), SessionFault> {
         let now = kit::clock::now();
         let transaction = self.database.begin_write().await?;
-        sessions::end_all(&transaction, user, Reason::CredentialsChanged.name(), now).await?;
+        sessions::end_all(&transaction, user, reason.name(), now).await?;
         one_time_tokens::void_all(&transaction, user).await?;
         let row = self.revoke_user(&transaction, user, now).await?;
         transaction.commit().await.map_err(DatabaseError::from)?;
@@ -251,6 +268,7 @@ impl Sessions {
             session: Some(id),
             roles: &roles,
             scopes: &contract::Scopes::default(),
+            secret: None,
             lifetime: self.lifetimes.access,
         };
         let access = access_token::issue(&self.keys.load().signing, &grant, now)?;

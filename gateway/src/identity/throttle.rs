@@ -33,6 +33,8 @@ const QUEUES: u64 = 10_000;
 pub(crate) enum Kind {
     /// Attempts to sign in.
     SignIn,
+    /// Attempts of service accounts to prove themselves.
+    Client,
     /// Letters that are asked for.
     Letter,
 }
@@ -41,6 +43,7 @@ impl Kind {
     fn prefix(self) -> &'static str {
         match self {
             Self::SignIn => "",
+            Self::Client => "client-",
             Self::Letter => "letter-",
         }
     }
@@ -48,6 +51,7 @@ impl Kind {
     fn refusal(self) -> &'static str {
         match self {
             Self::SignIn => "Too many attempts to sign in have failed",
+            Self::Client => "Too many wrong client credentials were sent",
             Self::Letter => "Too many letters were asked for",
         }
     }
@@ -150,6 +154,16 @@ impl Throttle {
     /// [`ThrottleFault::Refused`] with the time to wait.
     pub(crate) async fn spend(self: &Arc<Self>, account: &str, client: IpAddr) -> Result<(), ThrottleFault> {
         Ok(self.begin(account, client).await?.failed().await?)
+    }
+}
+
+impl Throttle {
+    /// Forgets what counts against an account, from wherever it came. What counts against addresses stays.
+    pub(crate) async fn forget(&self, account: &str) -> Result<(), DatabaseError> {
+        let [account, _, both] = subjects(self.kind, account, IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
+        let network = network(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
+        let from_anywhere = both.strip_suffix(&network).unwrap_or(&both);
+        login_attempts::forget(&self.database, &account, from_anywhere).await
     }
 }
 

@@ -300,6 +300,11 @@ pub(crate) fn client_address(request: &Request, trusted: &TrustedProxies) -> std
     trusted.client(request.headers(), peer)
 }
 
+/// Where a request comes from, for the audit log.
+pub(crate) fn source(request: &Request, trusted: &TrustedProxies) -> Result<Source, Problem> {
+    Ok(Source { address: client_address(request, trusted), request_id: request_id(request)? })
+}
+
 /// The path as it was authorised and the query as it was sent.
 fn target(request: &Request) -> Result<http::uri::PathAndQuery, Problem> {
     request.uri().path_and_query().cloned().ok_or_else(|| Problem::internal("a request without a path"))

@@ -35,6 +35,8 @@ pub(crate) struct Entry {
 /// Which rows to list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter {
+    /// Rows above this id.
+    pub(crate) after: Option<i64>,
     pub(crate) actor: Option<String>,
     pub(crate) action: Option<String>,
     pub(crate) target: Option<String>,
@@ -129,6 +131,9 @@ pub(crate) async fn page(
     let mut select = row::Entity::find().order_by_desc(row::Column::Id).limit(u64::from(limit));
     if let Some(before) = before {
         select = select.filter(row::Column::Id.lt(before));
+    }
+    if let Some(after) = filter.after {
+        select = select.filter(row::Column::Id.gt(after));
     }
     if let Some(actor) = &filter.actor {
         select = select.filter(row::Column::Actor.eq(actor));

@@ -4,8 +4,8 @@ use aws_lc_rs::digest;
 use contract::Timestamp;
 use kit::database::{Database, DatabaseError};
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DatabaseTransaction, DbBackend, Statement, entity::prelude::*,
-    sea_query::OnConflict,
+    ActiveValue::Set, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, Statement,
+    entity::prelude::*, sea_query::OnConflict,
 };
 
 use crate::identity::attempts::Count;
@@ -111,6 +111,21 @@ fn stored(subject: &str, count: &Count) -> row::ActiveModel {
         last_failed_at: Set(count.last_at),
         retry_at: Set(count.retry_at),
     }
+}
+
+/// Deletes the count of a subject, and those of all whose names begin so.
+pub(crate) async fn forget(database: &Database, subject: &str, prefix: &str) -> Result<(), DatabaseError> {
+    let transaction = database.begin_write().await?;
+    row::Entity::delete_many()
+        .filter(
+            Condition::any()
+                .add(row::Column::Subject.eq(subject))
+                .add(row::Column::Subject.starts_with(prefix)),
+        )
+        .exec(&transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(())
 }
 
 /// Deletes counts that nothing was added to since `before`.

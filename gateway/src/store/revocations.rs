@@ -12,9 +12,9 @@ pub(crate) const CHANNEL: &str = "platform_revocations";
 pub(crate) struct Revocation {
     /// Rises with each row.
     pub(crate) id: i64,
-    /// `session` or `user`.
+    /// `session`, `user`, `service` (an account), `secret` (one of an account's) or `token`.
     pub(crate) kind: String,
-    /// The session's or user's id.
+    /// The id of the session or user, the account's name, `NAME/ID` of a secret, the token's `jti`.
     pub(crate) subject: String,
     /// Access tokens issued up to this moment are refused, in microseconds since 1970.
     pub(crate) not_before: i64,

@@ -2,14 +2,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod account;
+mod administration;
 mod audit;
+mod client_credentials;
 mod documents;
 mod edge;
 mod forged;
 mod forwarding;
 mod keys;
+mod oauth;
 mod password;
 mod replicas;
+mod service_accounts;
 mod sessions;
 mod support;
 mod throttling;

@@ -1,5 +1,6 @@
 //! A gateway on free ports with a database of its own, until it is dropped.
 
+mod accounts;
 mod forge;
 mod proxy;
 mod raw;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
+    accounts::{Account, form},
     forge::Forge,
     proxy::Wire,
     raw::{Raw, Script, answer},

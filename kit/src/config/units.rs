@@ -2,8 +2,11 @@
 
 use std::net::IpAddr;
 
-/// Reads `15m`, `500ms`, `1h30m`; a bare `0` needs no unit.
-pub(super) fn parse_duration(text: &str) -> Result<u64, String> {
+/// Reads `15m`, `500ms`, `1h30m` as milliseconds; a bare `0` needs no unit.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn parse_duration(text: &str) -> Result<u64, String> {
     if text == "0" {
         return Ok(0);
     }

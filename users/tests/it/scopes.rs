@@ -46,3 +46,20 @@ async fn no_scope_opens_what_is_the_gateway_s_alone() {
     ask("orders").await.problem(403);
     ask("gateway").await.problem(404);
 }
+
+#[tokio::test]
+async fn a_service_that_calls_directly_reads_and_changes_nothing() {
+    let service = TestService::start(TestDatabase::sqlite()).await;
+    let mut claims = service.gateway.claims(SERVICE, &Subject::Service("orders".to_owned()), &[Role::ADMIN]);
+    claims.scope = "users:read users:write".parse().unwrap();
+    claims.act.sub = "service:orders".to_owned();
+    let token = service.gateway.sign(&claims, kit::internal_token::KIND);
+    let url = format!("http://{}/api_v1/users", service.address);
+    service.send(service.client.get(&url).bearer_auth(&token)).await.ok(200);
+    let body = json!({ "email": "x@example.com", "password": "correct horse battery" });
+    service.send(service.client.post(&url).bearer_auth(&token).json(&body)).await.problem(403);
+    // Nor does anybody but the gateway act as the gateway.
+    claims.sub = "service:gateway".to_owned();
+    let token = service.gateway.sign(&claims, kit::internal_token::KIND);
+    service.send(service.client.get(&url).bearer_auth(&token)).await.problem(401);
+}

@@ -129,6 +129,15 @@ pub(super) async fn set_password(
     show(context, &changed.body)
 }
 
+/// Forgets the failed attempts that count against an account.
+pub(super) async fn unlock(context: &mut Context, connection: &Connection, user: &str) -> Outcome {
+    let api = connection.signed_in(context).await?;
+    let found = find::find(&api, user).await?;
+    api.post_nothing(&format!("{}/unlock", find::path(&found))).await?;
+    context.note("The user may sign in without a wait.");
+    Ok(())
+}
+
 /// Deletes a user, after a yes.
 pub(super) async fn delete(context: &mut Context, connection: &Connection, user: &str, yes: bool) -> Outcome {
     let api = connection.signed_in(context).await?;
