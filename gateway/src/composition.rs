@@ -22,7 +22,7 @@ use kit::{
     routes::Routes,
 };
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, http::Method};
-use poem_openapi::OpenApiService;
+use poem_openapi::{OpenApi, OpenApiService};
 
 use crate::{
     api::{
@@ -123,35 +123,14 @@ pub(crate) fn public(
         trusted_proxies: parts.trusted_proxies.clone(),
     };
     let audit = AuditApi { audit: Arc::clone(&parts.audit), authenticator: Arc::clone(&parts.authenticator) };
-    let signing_keys = SigningKeysApi {
-        keyring: Arc::clone(&parts.keyring),
-        authenticator: Arc::clone(&parts.authenticator),
-        audit: Arc::clone(&parts.audit),
-        trusted_proxies: parts.trusted_proxies.clone(),
-    };
     let metadata =
         Metadata::new(&parts.client_grants.issuer, &parts.service_accounts.known.scopes, document.is_some());
-    let (service_accounts, oauth, tokens, user_sessions) = administration(parts);
+    let administration = administration(parts);
     let guard: Arc<dyn kit::checked::Guard> = Arc::clone(&parts.authenticator) as _;
     let api = OpenApiService::new(
         (
-            Checked::new(
-                (
-                    auth,
-                    password,
-                    sessions,
-                    account,
-                    audit,
-                    signing_keys,
-                    service_accounts,
-                    oauth,
-                    tokens,
-                    user_sessions,
-                ),
-                operations,
-                limit,
-            )
-            .guarded(guard),
+            Checked::new((auth, password, sessions, account, audit, administration), operations, limit)
+                .guarded(guard),
             Proxied::<UsersApi<Described>>::new(Arc::clone(&binding)),
             Proxied::<ImportApi<Described>>::new(Arc::clone(&binding)),
             Proxied::<RolesApi<Described>>::new(binding),
@@ -179,8 +158,14 @@ pub(crate) fn public(
     Edge::new(route, "gateway", Arc::new(paths), Trust::Nobody)
 }
 
-/// Service accounts with their tokens, and what admins do to others' sessions.
-fn administration(parts: &Parts) -> (ServiceAccountsApi, OAuthApi, TokensApi, UserSessionsApi) {
+/// Signing keys, service accounts with their tokens, and what admins do to others' sessions.
+fn administration(parts: &Parts) -> impl OpenApi + use<> {
+    let signing_keys = SigningKeysApi {
+        keyring: Arc::clone(&parts.keyring),
+        authenticator: Arc::clone(&parts.authenticator),
+        audit: Arc::clone(&parts.audit),
+        trusted_proxies: parts.trusted_proxies.clone(),
+    };
     let service_accounts = ServiceAccountsApi {
         accounts: Arc::clone(&parts.service_accounts),
         audit: Arc::clone(&parts.audit),
@@ -208,5 +193,5 @@ fn administration(parts: &Parts) -> (ServiceAccountsApi, OAuthApi, TokensApi, Us
         audit: Arc::clone(&parts.audit),
         trusted_proxies: parts.trusted_proxies.clone(),
     };
-    (service_accounts, oauth, tokens, user_sessions)
+    (signing_keys, service_accounts, oauth, tokens, user_sessions)
 }
