@@ -121,6 +121,7 @@ pub(crate) fn gateway(
         body_time: gateway.body_timeout,
         login_window: gateway.login_window,
         revocation_grace: gateway.revocation_grace,
+        second_factor_roles: second_factor_roles(gateway.second_factor_roles.as_deref())?,
         limits: limits(settings),
         body_bytes: gateway.request_body_limit,
         users_url,
@@ -130,6 +131,15 @@ pub(crate) fn gateway(
         mail: mail(&settings.mail)?,
         docs: gateway.docs,
     })
+}
+
+fn second_factor_roles(roles: Option<&str>) -> Outcome<std::collections::BTreeSet<contract::Role>> {
+    let roles = roles.into_iter().flat_map(|roles| roles.split(',')).map(str::trim);
+    let parsed = roles.map(|role| {
+        role.parse()
+            .map_err(|error| Failure::failed(format!("gateway.second_factor_roles: {role:?} {error}")))
+    });
+    parsed.collect()
 }
 
 fn mail(mail: &kit::config::MailSettings) -> Outcome<gateway::Mail> {

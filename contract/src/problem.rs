@@ -34,6 +34,10 @@ pub enum ProblemKind {
     InsufficientScope,
     /// 403: the password is right, and must be changed before it gets tokens.
     PasswordChangeRequired,
+    /// 403: the password is right, and a code of the second factor must be shown beside it.
+    SecondFactorRequired,
+    /// 403: the password is right, and a second factor must be set up before any token is given out.
+    SecondFactorEnrolmentRequired,
     /// 404.
     NotFound,
     /// 405, with `Allow`.
@@ -79,7 +83,11 @@ impl ProblemKind {
         match self {
             Self::MalformedRequest | Self::Refused => StatusCode::BAD_REQUEST,
             Self::MissingCredentials | Self::InvalidToken | Self::InvalidClient => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::InsufficientScope | Self::PasswordChangeRequired => StatusCode::FORBIDDEN,
+            Self::Forbidden
+            | Self::InsufficientScope
+            | Self::PasswordChangeRequired
+            | Self::SecondFactorRequired
+            | Self::SecondFactorEnrolmentRequired => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -113,6 +121,8 @@ impl ProblemKind {
             Self::Forbidden => "forbidden",
             Self::InsufficientScope => "insufficient-scope",
             Self::PasswordChangeRequired => "password-change-required",
+            Self::SecondFactorRequired => "second-factor-required",
+            Self::SecondFactorEnrolmentRequired => "second-factor-enrolment-required",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::RequestTimeout => "request-timeout",
@@ -146,6 +156,8 @@ impl ProblemKind {
             Self::Forbidden => "Not allowed",
             Self::InsufficientScope => "Insufficient scope",
             Self::PasswordChangeRequired => "The password must be changed",
+            Self::SecondFactorRequired => "A second factor is needed",
+            Self::SecondFactorEnrolmentRequired => "A second factor must be set up",
             Self::NotFound => "Not Found",
             Self::MethodNotAllowed => "Method Not Allowed",
             Self::RequestTimeout => "Request time-out",

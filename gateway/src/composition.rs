@@ -36,6 +36,7 @@ use crate::{
         metadata::{self, Metadata},
         oauth::OAuthApi,
         password::PasswordApi,
+        second_factor::SecondFactorApi,
         service_accounts::ServiceAccountsApi,
         sessions::SessionsApi,
         signing_keys::SigningKeysApi,
@@ -94,6 +95,7 @@ pub(crate) fn public(
         throttle: Arc::clone(&parts.throttle),
         outbox: Arc::clone(&parts.outbox),
         require_verified_address: parts.require_verified_address,
+        factors: Arc::clone(&parts.factors),
         audit: Arc::clone(&parts.audit),
     };
     let password = PasswordApi {
@@ -104,21 +106,11 @@ pub(crate) fn public(
         audit: Arc::clone(&parts.audit),
         outbox: Arc::clone(&parts.outbox),
         require_verified_address: parts.require_verified_address,
+        factors: Arc::clone(&parts.factors),
     };
     let sessions = SessionsApi {
         sessions: Arc::clone(&parts.sessions),
         authenticator: Arc::clone(&parts.authenticator),
-        audit: Arc::clone(&parts.audit),
-        trusted_proxies: parts.trusted_proxies.clone(),
-    };
-    let account = AccountApi {
-        users: Arc::clone(&parts.users),
-        sessions: Arc::clone(&parts.sessions),
-        authenticator: Arc::clone(&parts.authenticator),
-        links: parts.postman.links.clone(),
-        postman: Arc::clone(&parts.postman),
-        outbox: Arc::clone(&parts.outbox),
-        throttle: Arc::clone(&parts.letter_throttle),
         audit: Arc::clone(&parts.audit),
         trusted_proxies: parts.trusted_proxies.clone(),
     };
@@ -129,8 +121,12 @@ pub(crate) fn public(
     let guard: Arc<dyn kit::checked::Guard> = Arc::clone(&parts.authenticator) as _;
     let api = OpenApiService::new(
         (
-            Checked::new((auth, password, sessions, account, audit, administration), operations, limit)
-                .guarded(guard),
+            Checked::new(
+                (auth, password, accounts(parts), sessions, audit, administration),
+                operations,
+                limit,
+            )
+            .guarded(guard),
             Proxied::<UsersApi<Described>>::new(Arc::clone(&binding)),
             Proxied::<ImportApi<Described>>::new(Arc::clone(&binding)),
             Proxied::<RolesApi<Described>>::new(binding),
@@ -156,6 +152,31 @@ pub(crate) fn public(
     let route = route.nest_no_strip("/", api.into_endpoint()).map_to_response();
     let route = LookUpKeys { inner: route, keyring: Arc::clone(&parts.keyring) };
     Edge::new(route, "gateway", Arc::new(paths), Trust::Nobody)
+}
+
+/// What users do about their own account without a token: links that were sent to them, second factors.
+fn accounts(parts: &Parts) -> impl OpenApi + use<> {
+    let account = AccountApi {
+        users: Arc::clone(&parts.users),
+        sessions: Arc::clone(&parts.sessions),
+        authenticator: Arc::clone(&parts.authenticator),
+        links: parts.postman.links.clone(),
+        postman: Arc::clone(&parts.postman),
+        outbox: Arc::clone(&parts.outbox),
+        throttle: Arc::clone(&parts.letter_throttle),
+        audit: Arc::clone(&parts.audit),
+        trusted_proxies: parts.trusted_proxies.clone(),
+    };
+    let second_factor = SecondFactorApi {
+        users: Arc::clone(&parts.users),
+        sessions: Arc::clone(&parts.sessions),
+        authenticator: Arc::clone(&parts.authenticator),
+        factors: Arc::clone(&parts.factors),
+        throttle: Arc::clone(&parts.throttle),
+        audit: Arc::clone(&parts.audit),
+        trusted_proxies: parts.trusted_proxies.clone(),
+    };
+    (account, second_factor)
 }
 
 /// Signing keys, service accounts with their tokens, and what admins do to others' sessions.

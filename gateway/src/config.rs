@@ -1,7 +1,8 @@
 //! Every setting of the gateway, typed.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
+use contract::Role;
 use kit::{client_address::TrustedProxies, database::DatabaseUrl, server::Limits};
 
 use crate::{
@@ -38,6 +39,8 @@ pub struct Config {
     pub login_attempts: u32,
     /// Without an attempt for so long, failures are forgotten; no wait is longer. 15 minutes by default.
     pub login_window: Duration,
+    /// Who has one of these roles gets no token without a second factor.
+    pub second_factor_roles: BTreeSet<Role>,
     /// How long tokens are taken while the gateway's database can't be asked what was revoked; 30 seconds by default.
     pub revocation_grace: Duration,
     /// What the listener takes.

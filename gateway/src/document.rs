@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::{
     api::{
-        account, audit, auth, oauth, password, service_accounts, sessions, signing_keys, tokens,
-        user_sessions,
+        account, audit, auth, oauth, password, second_factor, service_accounts, sessions, signing_keys,
+        tokens, user_sessions,
     },
     identity::service_accounts::Known,
 };
@@ -40,6 +40,7 @@ pub fn documents() -> Result<Vec<(&'static str, Value)>, DocumentError> {
         ("gateway", document::of::<password::PasswordApi>(&password::policies())?),
         ("gateway", document::of::<account::AccountApi>(&account::policies())?),
         ("gateway", document::of::<audit::AuditApi>(&audit::policies())?),
+        ("gateway", document::of::<second_factor::SecondFactorApi>(&second_factor::policies())?),
         ("gateway", document::of::<sessions::SessionsApi>(&sessions::policies())?),
         ("gateway", document::of::<signing_keys::SigningKeysApi>(&signing_keys::policies())?),
         ("gateway", document::of::<service_accounts::ServiceAccountsApi>(&service_accounts::policies())?),

@@ -18,6 +18,7 @@ pub(crate) mod purge;
 pub(crate) mod refresh_token;
 pub(crate) mod revocation;
 pub(crate) mod rotation;
+pub(crate) mod second_factor;
 pub(crate) mod service_accounts;
 pub(crate) mod sessions;
 pub(crate) mod succession;

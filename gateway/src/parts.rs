@@ -7,7 +7,8 @@ use kit::{client_address::TrustedProxies, database::Database};
 use crate::{
     identity::{
         audit::Audit, authenticate::Authenticator, client_grant::ClientGrants, keyring::Keyring,
-        revocation::Revoked, service_accounts::ServiceAccounts, sessions::Sessions, throttle::Throttle,
+        revocation::Revoked, second_factor::SecondFactors, service_accounts::ServiceAccounts,
+        sessions::Sessions, throttle::Throttle,
     },
     mail::{Outbox, Postman},
     upstream::{Upstream, UsersClient},
@@ -26,6 +27,7 @@ pub(crate) struct Parts {
     pub(crate) postman: Arc<Postman>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) require_verified_address: bool,
+    pub(crate) factors: Arc<SecondFactors>,
     pub(crate) service_accounts: Arc<ServiceAccounts>,
     pub(crate) client_grants: Arc<ClientGrants>,
     pub(crate) audit: Arc<Audit>,

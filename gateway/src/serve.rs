@@ -28,6 +28,7 @@ use crate::{
         links::Links,
         operator::OPERATOR_TOKEN_TIME,
         revocation::Revoked,
+        second_factor::SecondFactors,
         service_accounts::ServiceAccounts,
         sessions::{Lifetimes, Sessions},
         throttle::{self, Throttle},
@@ -212,6 +213,12 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
     let upstream = Arc::new(upstream);
     let users = Arc::new(UsersClient::new(Arc::clone(&upstream), Arc::clone(&authenticator)));
     let postman = Arc::new(postman(config, &database, &issuer));
+    let factors = Arc::new(SecondFactors {
+        database: database.clone(),
+        master_key: config.master_key.clone(),
+        required_of: config.second_factor_roles.clone(),
+        platform: postman.platform.clone(),
+    });
     Ok(Parts {
         upstream,
         users: Arc::clone(&users),
@@ -232,6 +239,7 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         outbox: Outbox::new(users, Arc::clone(&postman)),
         postman,
         require_verified_address: config.mail.require_verified_address,
+        factors,
         service_accounts,
         client_grants,
         audit: Arc::new(Audit::new(database.clone(), Arc::clone(&revoked))),

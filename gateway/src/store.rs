@@ -5,6 +5,7 @@ pub(crate) mod keys;
 pub(crate) mod login_attempts;
 pub(crate) mod one_time_tokens;
 pub(crate) mod revocations;
+pub(crate) mod second_factors;
 pub(crate) mod service_accounts;
 pub(crate) mod sessions;
 
@@ -20,5 +21,6 @@ pub(crate) const SCHEMA: kit::database::Schema = kit::database::Schema {
         "m20261125_000005_signing_key_life",
         "m20261125_000010_service_account_rights",
         "m20261125_000020_one_time_addresses",
+        "m20261125_000021_second_factors",
     ],
 };

@@ -7,6 +7,7 @@ mod m20261125_000004_audit;
 mod m20261125_000005_signing_key_life;
 mod m20261125_000010_service_account_rights;
 mod m20261125_000020_one_time_addresses;
+mod m20261125_000021_second_factors;
 
 use kit::database::Schema;
 use sea_orm_migration::MigrationTrait;
@@ -22,6 +23,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         "m20261125_000005_signing_key_life",
         "m20261125_000010_service_account_rights",
         "m20261125_000020_one_time_addresses",
+        "m20261125_000021_second_factors",
     ],
 };
 
@@ -34,5 +36,6 @@ pub(crate) fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m20261125_000005_signing_key_life::Migration),
         Box::new(m20261125_000010_service_account_rights::Migration),
         Box::new(m20261125_000020_one_time_addresses::Migration),
+        Box::new(m20261125_000021_second_factors::Migration),
     ]
 }

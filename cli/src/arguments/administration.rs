@@ -100,6 +100,15 @@ pub(crate) enum UserCommand {
         #[arg(value_parser = id_or_address)]
         user: String,
     },
+    /// Take away the second factor of a user who has lost it; all their sessions end
+    ResetSecondFactor {
+        /// Id or e-mail address
+        #[arg(value_parser = id_or_address)]
+        user: String,
+        /// Don't ask
+        #[arg(long, short, env = "PLATFORM_YES")]
+        yes: bool,
+    },
     /// Set a user's password; all their sessions end
     #[command(
         after_help = "Two people know a password that somebody else has set: unless --no-must-change says\n\
@@ -244,6 +253,9 @@ pub(crate) enum TokenCommand {
         /// File with the password to set where the platform asks for a new one; on a terminal it is asked for
         #[arg(long, env = "PLATFORM_USER_NEW_PASSWORD_FILE", value_name = "FILE")]
         new_password_file: Option<PathBuf>,
+        /// File with a code of the second factor, or a recovery code, where the user has one; on a terminal it is asked for
+        #[arg(long, env = "PLATFORM_USER_CODE_FILE", value_name = "FILE")]
+        code_file: Option<PathBuf>,
         /// Where the password comes from.
         #[command(flatten)]
         password: PasswordArguments,

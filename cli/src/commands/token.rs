@@ -1,6 +1,6 @@
 //! `platform token`: get, explain and check access tokens.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kit::token::{Expected, KeySet};
 use secrecy::{ExposeSecret, SecretString};
@@ -45,9 +45,10 @@ pub(crate) async fn run(context: &mut Context, global: &Global, verb: TokenComma
             fields.extend(audience.as_deref().map(|audience| ("audience", audience)));
             issued(context, &api.post_form("/api_v1/auth/token", &fields).await?.body)
         }
-        TokenCommand::Issue { email, password, new_password_file, .. } => {
+        TokenCommand::Issue { email, password, new_password_file, code_file, .. } => {
             let connection = Connection::find(context, global)?;
-            by_password(context, &connection, email, password, new_password_file).await
+            let files = LoginFiles { new_password: new_password_file, code: code_file };
+            by_password(context, &connection, email, password, files).await
         }
         TokenCommand::Revoke { token, account } => revoke(context, global, token, account).await,
         TokenCommand::Inspect { token } => inspect(context, token),
@@ -58,29 +59,38 @@ pub(crate) async fn run(context: &mut Context, global: &Global, verb: TokenComma
 /// The detail by which the API says that a new password must be set first.
 const CHANGE_FIRST: &str = "Set a new password first: POST /api_v1/auth/password";
 
+/// The detail by which it says that a code must be shown beside the password.
+const CODE_FIRST: &str = "A code of the second factor is needed: send it as `code`";
+
 async fn by_password(
     context: &mut Context,
     connection: &Connection,
     email: Option<String>,
     password: PasswordArguments,
-    new_password_file: Option<PathBuf>,
+    files: LoginFiles,
 ) -> Outcome {
     let api = connection.anonymous()?;
     let email = prompt::value(context, email, "E-mail address", "--email ADDRESS (or --operator)")?;
     let source = PasswordSource { from_stdin: password.password_stdin, file: password.password_file };
     let password = prompt::password(context, &source, false)?;
     let mut body = json!({"email": email, "password": password.expose_secret()});
-    let answer = match api.post("/api_v1/auth/access", &body).await {
-        Err(failure) if failure.what == CHANGE_FIRST => {
-            body["new_password"] = json!(new_password(context, new_password_file)?.expose_secret());
-            let changed = api.post("/api_v1/auth/password", &body).await;
-            if changed.is_ok() {
-                context.note("The new password is set.");
+    let mut path = "/api_v1/auth/access";
+    let answer = loop {
+        match api.post(path, &body).await {
+            Err(failure) if failure.what == CHANGE_FIRST && body["new_password"].is_null() => {
+                let new = new_password(context, files.new_password.as_deref())?;
+                body["new_password"] = json!(new.expose_secret());
+                path = "/api_v1/auth/password";
             }
-            changed
+            Err(failure) if failure.what == CODE_FIRST && body["code"].is_null() => {
+                body["code"] = json!(code(context, files.code.as_deref())?.expose_secret());
+            }
+            answer => break answer,
         }
-        answer => answer,
     };
+    if answer.is_ok() && !body["new_password"].is_null() {
+        context.note("The new password is set.");
+    }
     let answer = answer.map_err(|mut failure| {
         // A wrong password is "not signed in" for a script, whatever the status that old clients rely on.
         if failure.exit == Exit::Failed && failure.why.is_none() && failure.next.is_none() {
@@ -91,10 +101,26 @@ async fn by_password(
     issued(context, &answer.body)
 }
 
-/// The password to put in the place of one that must be changed.
-fn new_password(context: &mut Context, file: Option<PathBuf>) -> Outcome<SecretString> {
+/// Where to find what a sign-in may ask for beside the password.
+struct LoginFiles {
+    new_password: Option<PathBuf>,
+    code: Option<PathBuf>,
+}
+
+/// A code of the second factor.
+fn code(context: &mut Context, file: Option<&Path>) -> Outcome<SecretString> {
     match file {
-        Some(file) => prompt::secret_from_file(&file, "--new-password-file"),
+        Some(file) => prompt::secret_from_file(file, "--code-file"),
+        None if context.interactive => prompt::hidden(context, "Code of the second factor"),
+        None => Err(Failure::new(Exit::NotAllowed, "a code of the second factor is needed")
+            .next("Run this on a terminal, or add --code-file FILE.")),
+    }
+}
+
+/// The password to put in the place of one that must be changed.
+fn new_password(context: &mut Context, file: Option<&Path>) -> Outcome<SecretString> {
+    match file {
+        Some(file) => prompt::secret_from_file(file, "--new-password-file"),
         None if context.interactive => {
             context.note("The password is right, and a new one must be set first.");
             prompt::new_password(context, "New password")

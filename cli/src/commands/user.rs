@@ -51,6 +51,9 @@ pub(crate) async fn run(context: &mut Context, global: &Global, verb: UserComman
         }
         UserCommand::Disable { user } => change::set_active(context, &connection, &user, false).await,
         UserCommand::Enable { user } => change::set_active(context, &connection, &user, true).await,
+        UserCommand::ResetSecondFactor { user, yes } => {
+            change::reset_second_factor(context, &connection, &user, yes).await
+        }
         UserCommand::Unlock { user } => change::unlock(context, &connection, &user).await,
         UserCommand::SetPassword { user, current_password_file, must_change, no_must_change, password } => {
             let must_change = (must_change || no_must_change).then_some(must_change);

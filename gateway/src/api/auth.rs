@@ -15,12 +15,14 @@ use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
+use super::guess::Guess;
 use crate::{
     identity::{
         audit::{Act, Audit, Outcome, Source},
         authenticate::Authenticator,
         refresh_token,
-        sessions::{Origin, Reason, SessionFault, Sessions, Tokens, own_session},
+        second_factor::SecondFactors,
+        sessions::{Origin, Proved, Reason, SessionFault, Sessions, Tokens, own_session},
         throttle::Throttle,
     },
     mail::{Errand, Outbox},
@@ -51,6 +53,8 @@ struct AccessRequest {
     email: String,
     /// The user's password.
     password: Secret,
+    /// A code of the second factor, or a recovery code, where the user has a second factor.
+    code: Option<Secret>,
 }
 
 /// A refresh token, where it is not sent as `Authorization: Bearer`.
@@ -102,6 +106,7 @@ pub(crate) struct AuthApi {
     pub(crate) throttle: Arc<Throttle>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) require_verified_address: bool,
+    pub(crate) factors: Arc<SecondFactors>,
     pub(crate) audit: Arc<Audit>,
 }
 
@@ -110,7 +115,8 @@ impl AuthApi {
     /// Sign in
     ///
     /// A first-party login: it takes a user's own password, and is no OAuth grant for other applications. 403
-    /// `password-change-required`: the password is right, and a new one must be set first.
+    /// `password-change-required`, `second-factor-required` or `second-factor-enrolment-required`: the password is right, and
+    /// something more is needed first.
     #[oai(
         path = "/api_v1/auth/access",
         method = "post",
@@ -122,23 +128,25 @@ impl AuthApi {
         request: &Request,
         body: Json<AccessRequest>,
     ) -> Result<TokenResponse, Problem> {
-        let AccessRequest { email, password } = body.0;
+        let AccessRequest { email, password, code } = body.0;
         self.audit.require_writable()?;
         let source = self.source(request)?;
         let client = source.address;
         let (users, outbox, request_id) =
             (Arc::clone(&self.users), Arc::clone(&self.outbox), source.request_id.clone());
-        let needs_proof = self.require_verified_address;
+        let (needs_proof, factors) = (self.require_verified_address, Arc::clone(&self.factors));
         let guess = Guess { action: "create_access_token", email: email.clone(), source };
         let check = async move {
             let identity = users.verify(&Credentials { email, password }, &request_id).await?;
             if needs_proof && !identity.user.email_verified {
                 return Err(unverified(&outbox, identity.user.id, &request_id));
             }
-            tokens_allowed(identity)
+            let identity = tokens_allowed(identity)?;
+            let second_factor = factors.check(&identity, code.as_ref()).await?;
+            Ok(Proved { identity, second_factor })
         };
-        let identity = guess.checked(&self.throttle, &self.audit, check).await?;
-        let tokens = self.sessions.begin(&identity, origin(request, client)).await?;
+        let proved = guess.checked(&self.throttle, &self.audit, check).await?;
+        let tokens = self.sessions.begin(&proved, origin(request, client)).await?;
         Ok(answer(&tokens))
     }
 
@@ -170,6 +178,11 @@ impl AuthApi {
             self.sessions.end(&session.id, Reason::CredentialsChanged).await?;
             return Err(SessionFault::Ended.into());
         };
+        // A role given since the sign-in may ask for more than was shown then.
+        if !session.second_factor && self.factors.is_required_of(&identity.user) {
+            self.sessions.end(&session.id, Reason::SecondFactorMissing).await?;
+            return Err(SessionFault::Ended.into());
+        }
         let refreshed = self.sessions.refresh(&presented, &identity).await;
         if matches!(refreshed, Err(SessionFault::Reused)) {
             let act = Act {
@@ -221,52 +234,6 @@ pub(super) fn origin(request: &Request, client: IpAddr) -> Origin {
     }
 }
 
-/// A password that somebody sends with an address: a guess until it is checked.
-pub(super) struct Guess {
-    /// The operation.
-    pub(super) action: &'static str,
-    /// As typed.
-    pub(super) email: String,
-    pub(super) source: Source,
-}
-
-impl Guess {
-    /// Checks it, once it is its turn: counted before it is looked at, and audited with how it ended.
-    pub(super) async fn checked(
-        self,
-        throttle: &Arc<Throttle>,
-        audit: &Arc<Audit>,
-        check: impl Future<Output = Result<Identity, Problem>> + Send + 'static,
-    ) -> Result<Identity, Problem> {
-        let attempt = throttle.begin(&self.email, self.source.address).await?;
-        let audit = Arc::clone(audit);
-        // On its own: a client that hangs up must not leave its guess uncounted.
-        let check = tokio::spawn(async move {
-            let checked = check.await;
-            let counted = match &checked {
-                Ok(_) => attempt.succeeded().await,
-                // The password was right, and gets no tokens for another reason.
-                Err(problem)
-                    if matches!(
-                        problem.kind,
-                        ProblemKind::PasswordChangeRequired | ProblemKind::Forbidden
-                    ) =>
-                {
-                    attempt.succeeded().await
-                }
-                Err(problem) if problem.kind == ProblemKind::Refused => attempt.failed().await,
-                Err(_) => attempt.unchecked().await,
-            };
-            counted.map_err(SessionFault::from)?;
-            if let Some(act) = looked_at(self.action, &checked) {
-                audit.record(act, &self.source).await?;
-            }
-            checked
-        });
-        check.await.map_err(Problem::internal)?
-    }
-}
-
 /// Refuses a user whose password is right and must be changed before anything else.
 fn tokens_allowed(identity: Identity) -> Result<Identity, Problem> {
     if identity.user.must_change_password {
@@ -287,29 +254,6 @@ pub(super) fn unverified(outbox: &Outbox, user: UserId, request_id: &RequestId) 
         ProblemKind::Forbidden,
         "The e-mail address is not confirmed yet: follow the link in the letter",
     )
-}
-
-/// What is audited of a password that was looked at. A refused one names nobody: what was typed as an address may be a password.
-fn looked_at(action: &'static str, checked: &Result<Identity, Problem>) -> Option<Act> {
-    let (actor, target, outcome) = match checked {
-        Ok(identity) => {
-            let id = identity.user.id;
-            (Subject::User(id), Some(format!("users/{id}")), Outcome::Done)
-        }
-        Err(problem) => match problem.kind {
-            ProblemKind::Refused
-            | ProblemKind::Forbidden
-            | ProblemKind::PasswordChangeRequired
-            | ProblemKind::InvalidValues => (Subject::Anonymous, None, Outcome::Refused),
-            _ => return None,
-        },
-    };
-    let detail = checked.as_ref().err().map(|problem| match problem.kind {
-        // Tells of the new password, which may be set elsewhere.
-        ProblemKind::InvalidValues => "the new password was not taken".to_owned(),
-        _ => problem.detail.clone().into_owned(),
-    });
-    Some(Act { actor, action, target, outcome, detail })
 }
 
 pub(super) fn answer(tokens: &Tokens) -> TokenResponse {

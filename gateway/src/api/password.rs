@@ -3,19 +3,27 @@
 use std::{sync::Arc, time::Duration};
 
 use contract::{
-    Problem, Secret, document::Policy, operation::Access, payload::Json, secret::NewPassword,
-    users::NewCredentials,
+    Problem, Secret,
+    document::Policy,
+    operation::Access,
+    payload::Json,
+    secret::NewPassword,
+    users::{Credentials, NewCredentials},
 };
 use kit::client_address::TrustedProxies;
 use poem::Request;
 use poem_openapi::{Object, OpenApi, Tags};
 use serde::{Deserialize, Serialize};
 
-use super::auth::{Guess, TokenResponse, answer, origin, unverified};
+use super::{
+    auth::{TokenResponse, answer, origin, unverified},
+    guess::Guess,
+};
 use crate::{
     identity::{
         audit::{Audit, Source},
-        sessions::Sessions,
+        second_factor::SecondFactors,
+        sessions::{Proved, Sessions},
         throttle::Throttle,
     },
     mail::Outbox,
@@ -47,6 +55,8 @@ struct PasswordChange {
     password: Secret,
     /// The password from now on: 8 characters at least, 1024 bytes at most, hard to guess, and another one.
     new_password: NewPassword,
+    /// A code of the second factor, or a recovery code, where the user has a second factor.
+    code: Option<Secret>,
 }
 
 /// The operation.
@@ -58,6 +68,7 @@ pub(crate) struct PasswordApi {
     pub(crate) audit: Arc<Audit>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) require_verified_address: bool,
+    pub(crate) factors: Arc<SecondFactors>,
 }
 
 #[OpenApi]
@@ -77,27 +88,33 @@ impl PasswordApi {
         request: &Request,
         body: Json<PasswordChange>,
     ) -> Result<TokenResponse, Problem> {
-        let PasswordChange { email, password, new_password } = body.0;
+        let PasswordChange { email, password, new_password, code } = body.0;
         self.audit.require_writable()?;
         let client = client_address(request, &self.trusted_proxies);
         let source = Source { address: client, request_id: request_id(request)? };
         let (users, sessions) = (Arc::clone(&self.users), Arc::clone(&self.sessions));
         let (outbox, needs_proof) = (Arc::clone(&self.outbox), self.require_verified_address);
+        let factors = Arc::clone(&self.factors);
         let request_id = source.request_id.clone();
         let guess = Guess { action: "change_password", email: email.clone(), source };
         let credentials = NewCredentials { email, password, new_password };
         let change = async move {
+            // Before anything is changed: the password alone is not enough where there is a second factor.
+            let until_now =
+                Credentials { email: credentials.email.clone(), password: credentials.password.clone() };
+            let identity = users.verify(&until_now, &request_id).await?;
+            let second_factor = factors.check(&identity, code.as_ref()).await?;
             let identity = users.change(&credentials, &request_id).await?;
             // Also where the client has hung up by now: the password is another one already.
             sessions.end_all(identity.user.id).await?;
             if needs_proof && !identity.user.email_verified {
                 return Err(unverified(&outbox, identity.user.id, &request_id));
             }
-            Ok(identity)
+            Ok(Proved { identity, second_factor })
         };
-        let identity = guess.checked(&self.throttle, &self.audit, change).await?;
+        let proved = guess.checked(&self.throttle, &self.audit, change).await?;
         tokio::time::sleep(REVOKED_MOMENT).await;
-        let tokens = self.sessions.begin(&identity, origin(request, client)).await?;
+        let tokens = self.sessions.begin(&proved, origin(request, client)).await?;
         Ok(answer(&tokens))
     }
 }

@@ -24,6 +24,9 @@ pub(crate) struct AccessClaims {
     pub(crate) jti: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sid: Option<SessionId>,
+    /// How whoever it stands for has proved it (RFC 8176).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) amr: Vec<String>,
     pub(crate) roles: BTreeSet<Role>,
     #[serde(default, skip_serializing_if = "Scopes::is_empty")]
     pub(crate) scope: Scopes,
@@ -50,6 +53,8 @@ pub(crate) struct Grant<'g> {
     pub(crate) audience: &'g str,
     pub(crate) subject: &'g Subject,
     pub(crate) session: Option<&'g SessionId>,
+    /// How the subject has proved who it is (RFC 8176 §2).
+    pub(crate) methods: &'g [&'static str],
     pub(crate) roles: &'g BTreeSet<Role>,
     /// Empty for people: their roles alone bind them.
     pub(crate) scopes: &'g Scopes,
@@ -73,6 +78,7 @@ pub(crate) fn issue(
         nbf: now.seconds(),
         jti: named(now),
         sid: grant.session.cloned(),
+        amr: grant.methods.iter().map(|method| (*method).to_owned()).collect(),
         roles: grant.roles.clone(),
         scope: grant.scopes.clone(),
         client_id: match grant.subject {

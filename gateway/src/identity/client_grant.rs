@@ -109,6 +109,7 @@ impl ClientGrants {
             audience: &self.audience,
             subject,
             session: None,
+            methods: &[],
             roles: &proved.account.roles,
             scopes,
             secret: Some(proved.secret.id),

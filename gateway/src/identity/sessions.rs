@@ -38,6 +38,8 @@ pub(crate) enum Reason {
     Theft,
     /// The user was disabled or deleted, or changed the password.
     CredentialsChanged,
+    /// A role of the user's has come to ask for a second factor, and none was shown.
+    SecondFactorMissing,
 }
 
 impl Reason {
@@ -49,6 +51,7 @@ impl Reason {
             Self::Revoked => "revoked",
             Self::Theft => "refresh_token_reused",
             Self::CredentialsChanged => "credentials_changed",
+            Self::SecondFactorMissing => "second_factor_missing",
         }
     }
 }
@@ -106,6 +109,14 @@ pub(crate) struct Tokens {
     pub(crate) expires_in: Duration,
 }
 
+/// Who proved who they are, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Proved {
+    pub(crate) identity: Identity,
+    /// Beside the password a second factor was shown.
+    pub(crate) second_factor: bool,
+}
+
 /// Begins, keeps and ends sessions.
 pub(crate) struct Sessions {
     pub(crate) database: Database,
@@ -119,7 +130,8 @@ pub(crate) struct Sessions {
 
 impl Sessions {
     /// Begins a session for a user who proved who they are.
-    pub(crate) async fn begin(&self, identity: &Identity, origin: Origin) -> Result<Tokens, SessionFault> {
+    pub(crate) async fn begin(&self, proved: &Proved, origin: Origin) -> Result<Tokens, SessionFault> {
+        let Proved { identity, second_factor } = proved;
         let now = kit::clock::now();
         let id: SessionId =
             uuid::Uuid::now_v7().to_string().parse().map_err(|_| SessionFault::NoRandomness)?;
@@ -132,12 +144,13 @@ impl Sessions {
             salt: salt.clone(),
             device: origin.device,
             address: origin.address,
+            second_factor: *second_factor,
             created_at: now,
             expires_at: now + self.lifetimes.sliding,
             absolute_expires_at: now + self.lifetimes.absolute,
         };
         sessions::add(&self.database, session).await?;
-        self.tokens(&id, &salt, 0, identity, now)
+        self.tokens((&id, &salt, *second_factor), 0, identity, now)
     }
 
     /// The live session of a refresh token that is genuine. What is forged or unknown changes nothing.
@@ -186,7 +199,7 @@ impl Sessions {
             }
         };
         transaction.commit().await.map_err(DatabaseError::from)?;
-        self.tokens(&session.id, &session.salt, generation, identity, now)
+        self.tokens((&session.id, &session.salt, session.second_factor), generation, identity, now)
     }
 
     /// A user's live sessions, the last used first.
@@ -254,8 +267,7 @@ impl Sessions {
 
     fn tokens(
         &self,
-        id: &SessionId,
-        salt: &[u8],
+        (id, salt, second_factor): (&SessionId, &[u8], bool),
         generation: i64,
         identity: &Identity,
         now: Timestamp,
@@ -266,6 +278,7 @@ impl Sessions {
             audience: &self.audience,
             subject: &Subject::User(identity.user.id),
             session: Some(id),
+            methods: if second_factor { &["pwd", "otp", "mfa"] } else { &["pwd"] },
             roles: &roles,
             scopes: &contract::Scopes::default(),
             secret: None,

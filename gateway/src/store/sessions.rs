@@ -19,6 +19,7 @@ pub(crate) struct StoredSession {
     pub(crate) epoch: i64,
     pub(crate) rotation: Rotation,
     pub(crate) salt: Vec<u8>,
+    pub(crate) second_factor: bool,
     pub(crate) expires_at: i64,
     pub(crate) absolute_expires_at: i64,
     pub(crate) ended: bool,
@@ -44,6 +45,7 @@ pub(crate) struct NewSession {
     pub(crate) salt: Vec<u8>,
     pub(crate) device: Option<String>,
     pub(crate) address: String,
+    pub(crate) second_factor: bool,
     pub(crate) created_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     pub(crate) absolute_expires_at: Timestamp,
@@ -71,6 +73,7 @@ mod row {
         pub absolute_expires_at: i64,
         pub ended_at: Option<i64>,
         pub ended_reason: Option<String>,
+        pub second_factor: bool,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -98,6 +101,7 @@ pub(crate) async fn add(database: &Database, session: NewSession) -> Result<(), 
         absolute_expires_at: Set(session.absolute_expires_at.microseconds()),
         ended_at: Set(None),
         ended_reason: Set(None),
+        second_factor: Set(session.second_factor),
     };
     row::Entity::insert(row).exec_without_returning(&transaction).await?;
     transaction.commit().await?;
@@ -235,6 +239,7 @@ fn of(row: row::Model) -> Option<StoredSession> {
             recent: serde_json::from_str(&row.recent_rotations).unwrap_or_default(),
         },
         salt: row.salt,
+        second_factor: row.second_factor,
         expires_at: row.expires_at,
         absolute_expires_at: row.absolute_expires_at,
         ended: row.ended_at.is_some(),

@@ -13,6 +13,7 @@ mod keys;
 mod oauth;
 mod password;
 mod replicas;
+mod second_factor;
 mod service_accounts;
 mod sessions;
 mod support;

@@ -81,6 +81,7 @@ pub struct GatewaySettings {
     pub login_window: Duration,
     #[serde(deserialize_with = "milliseconds")]
     pub revocation_grace: Duration,
+    pub second_factor_roles: Option<String>,
     pub request_body_limit: usize,
     #[serde(deserialize_with = "milliseconds")]
     pub body_timeout: Duration,

@@ -125,6 +125,13 @@ pub const SETTINGS: &[Setting] = &[
         "Failed log-ins are forgotten after this long without another; no wait is longer.",
         "The first wait is a sixtieth of it, and doubles with each further failure.",
     ),
+    derived(
+        "gateway.second_factor_roles",
+        Kind::Text { maximum_length: 1024 },
+        "none: users choose",
+        "Roles, separated by commas, whose users get no token without a second factor.",
+        "admin is the one to begin with: a guessed password of an administrator's is then not enough.",
+    ),
     plain(
         "gateway.revocation_grace",
         duration(SECOND, 60 * MINUTE),

@@ -44,7 +44,7 @@ on_both_databases! {
         service.admin("other@example.com").await;
         let body = json!({ "name": "editor" });
         // Who must sign in first is told so by the gateway.
-        for (who, status) in [(anonymous(), 403), (user(ann), 403), (user(root), 403)] {
+        for (who, status) in [(anonymous(), 401), (user(ann), 403), (user(root), 403)] {
             service.get(&who, ROLES).await.problem(status);
             service.get(&who, "/api_v1/roles/user").await.problem(status);
             service.post(&who, ROLES, body.clone()).await.problem(status);

@@ -138,6 +138,22 @@ pub(super) async fn unlock(context: &mut Context, connection: &Connection, user:
     Ok(())
 }
 
+/// Takes a user's second factor away, after a yes.
+pub(super) async fn reset_second_factor(
+    context: &mut Context,
+    connection: &Connection,
+    user: &str,
+    yes: bool,
+) -> Outcome {
+    let api = connection.signed_in(context).await?;
+    let found = find::find(&api, user).await?;
+    let name = format!("user {} ({})", found["id"], safe(&plain(&found["email"])));
+    prompt::confirmed(context, yes, &format!("Let {name} sign in by the password alone?"))?;
+    api.delete(&format!("{}/second-factor", find::path(&found))).await?;
+    context.note(&format!("The second factor of {name} is taken away; all their sessions have ended."));
+    Ok(())
+}
+
 /// Deletes a user, after a yes.
 pub(super) async fn delete(context: &mut Context, connection: &Connection, user: &str, yes: bool) -> Outcome {
     let api = connection.signed_in(context).await?;
