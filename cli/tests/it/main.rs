@@ -16,4 +16,5 @@ mod service_account;
 mod session;
 mod starting;
 mod stopping;
+mod storm;
 mod terminal;

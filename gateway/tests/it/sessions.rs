@@ -72,6 +72,23 @@ on_both_databases! {
         assert_eq!(first.me(&other.access).await, 200);
     }
 
+    async fn a_refresh_that_races_a_sign_out_leaves_nothing_alive(database: TestDatabase) {
+        let (first, _users) = start(&database).await;
+        let second = Gateway::start(first.config.clone()).await;
+        for _ in 0..20 {
+            let tokens = first.sign_in("bob@example.com").await;
+            let log_out = first.post("/api_v1/auth/logout").bearer_auth(&tokens.access).send();
+            let (refreshed, ended) = futures_util::future::join(second.refresh(&tokens.refresh), log_out).await;
+            assert_eq!(ended.unwrap().status(), 204);
+            if refreshed.status() == 200 {
+                let next = Tokens::of(&refreshed.json().await.unwrap());
+                assert_eq!(first.me(&next.access).await, 401);
+                assert_eq!(second.refresh(&next.refresh).await.status(), 401);
+            }
+            assert_eq!(second.refresh(&tokens.refresh).await.status(), 401);
+        }
+    }
+
     async fn a_user_s_change_ends_every_token_before_its_answer_comes(database: TestDatabase) {
         let (gateway, _users) = start(&database).await;
         let admin = gateway.operator().await;
