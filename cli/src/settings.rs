@@ -121,6 +121,8 @@ pub(crate) fn gateway(
         body_time: gateway.body_timeout,
         login_window: gateway.login_window,
         revocation_grace: gateway.revocation_grace,
+        // Clients of the replaced system know nothing of it.
+        recent_sign_in: (!settings.compat.fastapi).then_some(gateway.recent_sign_in),
         second_factor_roles: second_factor_roles(gateway.second_factor_roles.as_deref())?,
         limits: limits(settings),
         body_bytes: gateway.request_body_limit,

@@ -31,6 +31,8 @@ pub struct Policy {
     pub scope: Option<Scope>,
     /// Whether its problems tell an `error` code beside (RFC 6749 §5.2).
     pub oauth: bool,
+    /// Whether who administers others by it must have signed in lately (step-up, RFC 9470).
+    pub recent: bool,
     /// Statuses of problems beyond those that every operation can answer.
     pub problems: &'static [u16],
 }
@@ -39,13 +41,20 @@ impl Policy {
     /// The policy of the operation named.
     #[must_use]
     pub fn new(operation: &'static str, access: Access, problems: &'static [u16]) -> Self {
-        Self { operation, access, scope: None, oauth: false, problems }
+        Self { operation, access, scope: None, oauth: false, recent: false, problems }
     }
 
     /// Whose problems tell an `error` code beside, as clients of OAuth expect.
     #[must_use]
     pub fn oauth(mut self) -> Self {
         self.oauth = true;
+        self
+    }
+
+    /// For who has signed in lately, where it administers others.
+    #[must_use]
+    pub fn recent(mut self) -> Self {
+        self.recent = true;
         self
     }
 
@@ -229,6 +238,9 @@ fn complete(operation: &mut Value, policy: &Policy) {
     map.insert("x-platform-access".to_owned(), policy.access.text().into());
     if let Some(scope) = &policy.scope {
         map.insert("x-platform-scope".to_owned(), scope.as_str().into());
+        if policy.recent {
+            map.insert("x-platform-recent".to_owned(), true.into());
+        }
         let told = map
             .get("description")
             .and_then(Value::as_str)

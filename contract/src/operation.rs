@@ -85,6 +85,8 @@ pub struct Operation {
     pub access: Access,
     /// What a token must be good for, where its scopes limit it.
     pub scope: Option<Scope>,
+    /// Whether who administers others by it must have signed in lately (step-up, RFC 9470).
+    pub recent: bool,
     /// Whether its problems tell an `error` code beside (RFC 6749 §5.2).
     pub oauth: bool,
     parameters: Vec<Parameter>,
@@ -368,6 +370,7 @@ impl Draft {
             path: path.to_owned(),
             summary: text("summary"),
             access: access(document, operation),
+            recent: operation.get("x-platform-recent") == Some(&Value::Bool(true)),
             oauth: operation.get("x-platform-problems").and_then(Value::as_str) == Some("oauth"),
             scope: operation
                 .get("x-platform-scope")

@@ -32,6 +32,8 @@ pub enum ProblemKind {
     Forbidden,
     /// 403: the token lacks a role or scope.
     InsufficientScope,
+    /// 401: the caller must sign in anew to do this (RFC 9470).
+    RecentSignInRequired,
     /// 403: the password is right, and must be changed before it gets tokens.
     PasswordChangeRequired,
     /// 403: the password is right, and a code of the second factor must be shown beside it.
@@ -82,7 +84,10 @@ impl ProblemKind {
     pub fn status(self) -> StatusCode {
         match self {
             Self::MalformedRequest | Self::Refused => StatusCode::BAD_REQUEST,
-            Self::MissingCredentials | Self::InvalidToken | Self::InvalidClient => StatusCode::UNAUTHORIZED,
+            Self::MissingCredentials
+            | Self::InvalidToken
+            | Self::InvalidClient
+            | Self::RecentSignInRequired => StatusCode::UNAUTHORIZED,
             Self::Forbidden
             | Self::InsufficientScope
             | Self::PasswordChangeRequired
@@ -120,6 +125,7 @@ impl ProblemKind {
             Self::InvalidClient => "invalid-client",
             Self::Forbidden => "forbidden",
             Self::InsufficientScope => "insufficient-scope",
+            Self::RecentSignInRequired => "recent-sign-in-required",
             Self::PasswordChangeRequired => "password-change-required",
             Self::SecondFactorRequired => "second-factor-required",
             Self::SecondFactorEnrolmentRequired => "second-factor-enrolment-required",
@@ -155,6 +161,7 @@ impl ProblemKind {
             Self::InvalidClient => "Client authentication failed",
             Self::Forbidden => "Not allowed",
             Self::InsufficientScope => "Insufficient scope",
+            Self::RecentSignInRequired => "A recent sign-in is needed",
             Self::PasswordChangeRequired => "The password must be changed",
             Self::SecondFactorRequired => "A second factor is needed",
             Self::SecondFactorEnrolmentRequired => "A second factor must be set up",
@@ -405,6 +412,21 @@ impl Problem {
             "Bearer realm=\"platform\", error=\"insufficient_scope\", error_description=\"{detail}\""
         );
         let problem = Self::new(ProblemKind::InsufficientScope, detail);
+        match HeaderValue::try_from(challenge) {
+            Ok(challenge) => problem.header(header::WWW_AUTHENTICATE, challenge),
+            Err(_) => problem,
+        }
+    }
+
+    /// 401 for a sign-in that is too long ago; the challenge tells how long ago it may be (RFC 9470 §3).
+    #[must_use]
+    pub fn recent_sign_in(within: Duration) -> Self {
+        let problem = Self::new(ProblemKind::RecentSignInRequired, "Sign in anew to do this");
+        let challenge = format!(
+            "Bearer realm=\"platform\", error=\"insufficient_user_authentication\", \
+             error_description=\"A more recent sign-in is needed\", max_age={}",
+            within.as_secs()
+        );
         match HeaderValue::try_from(challenge) {
             Ok(challenge) => problem.header(header::WWW_AUTHENTICATE, challenge),
             Err(_) => problem,

@@ -41,6 +41,8 @@ pub struct Config {
     pub login_window: Duration,
     /// Who has one of these roles gets no token without a second factor.
     pub second_factor_roles: BTreeSet<Role>,
+    /// How long ago a user who administers others may have signed in; unset, it is never asked. 12 hours by default.
+    pub recent_sign_in: Option<Duration>,
     /// How long tokens are taken while the gateway's database can't be asked what was revoked; 30 seconds by default.
     pub revocation_grace: Duration,
     /// What the listener takes.

@@ -171,12 +171,15 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
     let issuer = config.issuer(address).unwrap_or_default();
     let expected =
         Expected { kind: access_token::KIND, issuer: issuer.clone(), audience: config.audience.clone() };
-    let authenticator = Arc::new(Authenticator::new(
-        Arc::clone(keyring.keys(Purpose::Access)),
-        Arc::clone(keyring.keys(Purpose::Internal)),
-        expected,
-        Arc::clone(&revoked),
-    ));
+    let authenticator = Arc::new(
+        Authenticator::new(
+            Arc::clone(keyring.keys(Purpose::Access)),
+            Arc::clone(keyring.keys(Purpose::Internal)),
+            expected,
+            Arc::clone(&revoked),
+        )
+        .recent(config.recent_sign_in),
+    );
     let sessions = Arc::new(Sessions {
         database: database.clone(),
         keys: Arc::clone(keyring.keys(Purpose::Access)),

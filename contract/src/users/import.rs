@@ -89,7 +89,7 @@ pub struct ImportReport {
 /// What the operation needs.
 #[must_use]
 pub fn policies() -> Vec<Policy> {
-    vec![Policy::new("import_users", Access::Role(Role::ADMIN), &[]).scope("users:write")]
+    vec![Policy::new("import_users", Access::Role(Role::ADMIN), &[]).scope("users:write").recent()]
 }
 
 #[derive(Tags)]

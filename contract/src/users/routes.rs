@@ -29,9 +29,9 @@ pub fn policies() -> Vec<Policy> {
         Policy::new("update_me", Access::SignedIn, &[403, 404, 409, 412]).scope("users:write"),
         Policy::new("patch_me", Access::SignedIn, &[403, 404, 409, 412]).scope("users:write"),
         Policy::new("get_user", Access::SignedIn, &[403, 404]).scope("users:read"),
-        Policy::new("update_user", Access::SignedIn, &[403, 404, 409, 412]).scope("users:write"),
-        Policy::new("patch_user", Access::SignedIn, &[403, 404, 409, 412]).scope("users:write"),
-        Policy::new("delete_user", Access::SignedIn, &[403, 404, 409, 412]).scope("users:write"),
+        Policy::new("update_user", Access::SignedIn, &[403, 404, 409, 412]).scope("users:write").recent(),
+        Policy::new("patch_user", Access::SignedIn, &[403, 404, 409, 412]).scope("users:write").recent(),
+        Policy::new("delete_user", Access::SignedIn, &[403, 404, 409, 412]).scope("users:write").recent(),
     ]
 }
 

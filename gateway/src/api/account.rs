@@ -38,8 +38,10 @@ pub(crate) fn policies() -> Vec<Policy> {
         Policy::new("request_address_verification", Access::SignedIn, &[403, 409, 429, 503])
             .scope("users:write"),
         Policy::new("confirm_address", Access::Public, &[400, 502, 503, 504]),
-        Policy::new("start_password_reset", admin(), &[403, 404, 409, 502, 503, 504]).scope("users:write"),
-        Policy::new("invite_user", admin(), &[400, 403, 409, 502, 503, 504]).scope("users:write"),
+        Policy::new("start_password_reset", admin(), &[403, 404, 409, 502, 503, 504])
+            .scope("users:write")
+            .recent(),
+        Policy::new("invite_user", admin(), &[400, 403, 409, 502, 503, 504]).scope("users:write").recent(),
     ]
 }
 

@@ -37,7 +37,9 @@ pub(crate) fn policies() -> Vec<Policy> {
         Policy::new("confirm_second_factor", Access::Public, &[400, 403, 429, 502, 503, 504]),
         Policy::new("renew_recovery_codes", Access::Public, &[400, 403, 409, 429, 502, 503, 504]),
         Policy::new("remove_second_factor", Access::Public, &[400, 403, 409, 429, 502, 503, 504]),
-        Policy::new("reset_second_factor", Access::Role(Role::ADMIN), &[403, 404]).scope("users:write"),
+        Policy::new("reset_second_factor", Access::Role(Role::ADMIN), &[403, 404])
+            .scope("users:write")
+            .recent(),
     ]
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn policies() -> Vec<Policy> {
         Policy::new(operation, Access::Role(Role::ADMIN), problems).scope("service-accounts:read")
     };
     let write = |operation, problems| {
-        Policy::new(operation, Access::Role(Role::ADMIN), problems).scope("service-accounts:write")
+        Policy::new(operation, Access::Role(Role::ADMIN), problems).scope("service-accounts:write").recent()
     };
     vec![
         read("list_service_accounts", &[]),

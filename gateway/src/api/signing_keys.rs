@@ -27,8 +27,8 @@ use crate::{
 pub(crate) fn policies() -> Vec<Policy> {
     vec![
         Policy::new("list_keys", Access::Role(Role::ADMIN), &[]).scope("keys:read"),
-        Policy::new("rotate_key", Access::Role(Role::ADMIN), &[]).scope("keys:write"),
-        Policy::new("retire_key", Access::Role(Role::ADMIN), &[404]).scope("keys:write"),
+        Policy::new("rotate_key", Access::Role(Role::ADMIN), &[]).scope("keys:write").recent(),
+        Policy::new("retire_key", Access::Role(Role::ADMIN), &[404]).scope("keys:write").recent(),
     ]
 }
 

@@ -24,6 +24,9 @@ pub(crate) struct AccessClaims {
     pub(crate) jti: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sid: Option<SessionId>,
+    /// When the user signed in, in seconds since 1970 (RFC 9068 §2.2.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) auth_time: Option<i64>,
     /// How whoever it stands for has proved it (RFC 8176).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) amr: Vec<String>,
@@ -53,6 +56,8 @@ pub(crate) struct Grant<'g> {
     pub(crate) audience: &'g str,
     pub(crate) subject: &'g Subject,
     pub(crate) session: Option<&'g SessionId>,
+    /// When the subject signed in.
+    pub(crate) signed_in_at: Option<Timestamp>,
     /// How the subject has proved who it is (RFC 8176 §2).
     pub(crate) methods: &'g [&'static str],
     pub(crate) roles: &'g BTreeSet<Role>,
@@ -78,6 +83,7 @@ pub(crate) fn issue(
         nbf: now.seconds(),
         jti: named(now),
         sid: grant.session.cloned(),
+        auth_time: grant.signed_in_at.map(Timestamp::seconds),
         amr: grant.methods.iter().map(|method| (*method).to_owned()).collect(),
         roles: grant.roles.clone(),
         scope: grant.scopes.clone(),

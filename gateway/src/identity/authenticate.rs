@@ -69,7 +69,11 @@ impl Verified {
 /// Guards the gateway's own operations.
 impl Guard for Authenticator {
     fn caller(&self, operation: &Operation, headers: &HeaderMap) -> Result<Arc<Caller>, Problem> {
-        Ok(Arc::clone(&self.admit_to(operation, headers)?.caller))
+        let verified = self.admit_to(operation, headers)?;
+        if operation.recent {
+            self.require_recent(&verified)?;
+        }
+        Ok(Arc::clone(&verified.caller))
     }
 }
 
@@ -79,6 +83,8 @@ pub(crate) struct Authenticator {
     internal: Arc<ArcSwap<Keys>>,
     expected: Expected,
     revoked: Arc<Revoked>,
+    /// How long ago a user who administers others may have signed in.
+    recent: Option<Duration>,
     remembered: moka::sync::Cache<[u8; 32], Arc<Verified>>,
     anonymous: Arc<Verified>,
     gateway: Arc<Verified>,
@@ -97,10 +103,16 @@ impl Authenticator {
             internal,
             expected,
             revoked,
+            recent: None,
             remembered: moka::sync::Cache::new(REMEMBERED),
             anonymous: Verified::new(Caller::anonymous(), None),
             gateway: Verified::new(gateway, None),
         }
+    }
+
+    /// With how long ago a user who administers others may have signed in; unset, it is never asked.
+    pub(crate) fn recent(self, recent: Option<Duration>) -> Self {
+        Self { recent, ..self }
     }
 
     /// The gateway as a caller of its own.
@@ -139,6 +151,21 @@ impl Authenticator {
         let verified = self.admit(&operation.access, headers)?;
         operation.check_caller(&verified.caller)?;
         Ok(verified)
+    }
+
+    /// Whether a user has signed in lately enough to administer others. An operator's token and a service's are short-lived by
+    /// themselves.
+    ///
+    /// # Errors
+    /// 401 `insufficient_user_authentication` (RFC 9470).
+    pub(crate) fn require_recent(&self, verified: &Verified) -> Result<(), Problem> {
+        let (Some(within), Some(signed)) = (self.recent, &verified.signed) else { return Ok(()) };
+        let seconds = i64::try_from(within.as_secs()).unwrap_or(i64::MAX);
+        let earliest = kit::clock::now().seconds().saturating_sub(seconds);
+        match signed.claims.auth_time {
+            Some(signed_in_at) if signed_in_at < earliest => Err(Problem::recent_sign_in(within)),
+            _ => Ok(()),
+        }
     }
 
     /// What an access token says, if it is good now.

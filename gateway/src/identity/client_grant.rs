@@ -109,6 +109,7 @@ impl ClientGrants {
             audience: &self.audience,
             subject,
             session: None,
+            signed_in_at: None,
             methods: &[],
             roles: &proved.account.roles,
             scopes,

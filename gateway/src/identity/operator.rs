@@ -55,6 +55,7 @@ pub async fn operator_token(config: &Config) -> Result<SecretString, OperatorErr
         audience: &config.audience,
         subject: &Subject::Operator,
         session: None,
+        signed_in_at: None,
         methods: &[],
         roles: &BTreeSet::from([Role::ADMIN]),
         scopes: &contract::Scopes::default(),

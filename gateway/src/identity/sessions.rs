@@ -150,7 +150,7 @@ impl Sessions {
             absolute_expires_at: now + self.lifetimes.absolute,
         };
         sessions::add(&self.database, session).await?;
-        self.tokens((&id, &salt, *second_factor), 0, identity, now)
+        self.tokens((&id, &salt, *second_factor, now), 0, identity, now)
     }
 
     /// The live session of a refresh token that is genuine. What is forged or unknown changes nothing.
@@ -199,7 +199,8 @@ impl Sessions {
             }
         };
         transaction.commit().await.map_err(DatabaseError::from)?;
-        self.tokens((&session.id, &session.salt, session.second_factor), generation, identity, now)
+        let signed_in = (&session.id, session.salt.as_slice(), session.second_factor, session.created_at);
+        self.tokens(signed_in, generation, identity, now)
     }
 
     /// A user's live sessions, the last used first.
@@ -267,7 +268,7 @@ impl Sessions {
 
     fn tokens(
         &self,
-        (id, salt, second_factor): (&SessionId, &[u8], bool),
+        (id, salt, second_factor, signed_in_at): (&SessionId, &[u8], bool, Timestamp),
         generation: i64,
         identity: &Identity,
         now: Timestamp,
@@ -278,6 +279,7 @@ impl Sessions {
             audience: &self.audience,
             subject: &Subject::User(identity.user.id),
             session: Some(id),
+            signed_in_at: Some(signed_in_at),
             methods: if second_factor { &["pwd", "otp", "mfa"] } else { &["pwd"] },
             roles: &roles,
             scopes: &contract::Scopes::default(),

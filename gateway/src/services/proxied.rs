@@ -116,6 +116,9 @@ impl Forward {
     async fn forward(&self, mut request: Request) -> Result<Response, Problem> {
         let binding = &self.binding;
         let caller = binding.authenticator.admit_to(&self.operation, request.headers())?;
+        if self.operation.recent && !is_own(&request, &caller.caller) {
+            binding.authenticator.require_recent(&caller)?;
+        }
         self.operation.check_parameters(
             |name| request.raw_path_param(name),
             request.uri().query(),
@@ -280,6 +283,11 @@ fn named(path: &str, caller: &Caller) -> String {
 
 fn below_base(path: &str) -> &str {
     path.strip_prefix("/api_v1/").unwrap_or(path)
+}
+
+/// Whether the path names the caller's own account.
+fn is_own(request: &Request, caller: &Caller) -> bool {
+    caller.user().is_some_and(|user| request.raw_path_param("user_id") == Some(user.to_string().as_str()))
 }
 
 /// The id that the outermost layer gave the request.

@@ -12,6 +12,7 @@ mod forwarding;
 mod keys;
 mod oauth;
 mod password;
+mod recent_sign_in;
 mod replicas;
 mod second_factor;
 mod service_accounts;

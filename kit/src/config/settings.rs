@@ -81,6 +81,8 @@ pub struct GatewaySettings {
     pub login_window: Duration,
     #[serde(deserialize_with = "milliseconds")]
     pub revocation_grace: Duration,
+    #[serde(deserialize_with = "milliseconds")]
+    pub recent_sign_in: Duration,
     pub second_factor_roles: Option<String>,
     pub request_body_limit: usize,
     #[serde(deserialize_with = "milliseconds")]

@@ -125,6 +125,13 @@ pub const SETTINGS: &[Setting] = &[
         "Failed log-ins are forgotten after this long without another; no wait is longer.",
         "The first wait is a sixtieth of it, and doubles with each further failure.",
     ),
+    plain(
+        "gateway.recent_sign_in",
+        duration(MINUTE, 3650 * DAY),
+        "12h",
+        "How long ago an administrator may have signed in to change other people's accounts, keys and service accounts.",
+        "Past it they sign in anew (401, RFC 9470): a session left open gives nobody the power to administer. Not asked under compat.fastapi.",
+    ),
     derived(
         "gateway.second_factor_roles",
         Kind::Text { maximum_length: 1024 },
