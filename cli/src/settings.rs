@@ -122,6 +122,8 @@ pub(crate) fn gateway(
         login_window: gateway.login_window,
         revocation_grace: gateway.revocation_grace,
         // Clients of the replaced system know nothing of it.
+        cors: kit::cors::Origins::parse(gateway.cors_origins.as_deref().unwrap_or_default())
+            .map_err(|error| Failure::failed(format!("gateway.cors_origins: {error}")))?,
         recent_sign_in: (!settings.compat.fastapi).then_some(gateway.recent_sign_in),
         second_factor_roles: second_factor_roles(gateway.second_factor_roles.as_deref())?,
         limits: limits(settings),

@@ -151,7 +151,7 @@ pub(crate) fn public(
     }
     let route = route.nest_no_strip("/", api.into_endpoint()).map_to_response();
     let route = LookUpKeys { inner: route, keyring: Arc::clone(&parts.keyring) };
-    Edge::new(route, "gateway", Arc::new(paths), Trust::Nobody)
+    Edge::new(route, "gateway", Arc::new(paths), Trust::Nobody).shared_with(parts.cors.clone())
 }
 
 /// What users do about their own account without a token: links that were sent to them, second factors.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use contract::Role;
-use kit::{client_address::TrustedProxies, database::DatabaseUrl, server::Limits};
+use kit::{client_address::TrustedProxies, cors::Origins, database::DatabaseUrl, server::Limits};
 
 use crate::{
     identity::master_key::MasterKey,
@@ -59,6 +59,8 @@ pub struct Config {
     pub upstream_time: Duration,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
+    /// Origins whose pages may call from a browser.
+    pub cors: Origins,
     /// Letters to users.
     pub mail: Mail,
     /// Whether `/docs`, `/redoc` and the documents are served.

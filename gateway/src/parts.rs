@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kit::{client_address::TrustedProxies, database::Database};
+use kit::{client_address::TrustedProxies, cors::Origins, database::Database};
 
 use crate::{
     identity::{
@@ -27,6 +27,7 @@ pub(crate) struct Parts {
     pub(crate) postman: Arc<Postman>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) require_verified_address: bool,
+    pub(crate) cors: Origins,
     pub(crate) factors: Arc<SecondFactors>,
     pub(crate) service_accounts: Arc<ServiceAccounts>,
     pub(crate) client_grants: Arc<ClientGrants>,

@@ -242,6 +242,7 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         outbox: Outbox::new(users, Arc::clone(&postman)),
         postman,
         require_verified_address: config.mail.require_verified_address,
+        cors: config.cors.clone(),
         factors,
         service_accounts,
         client_grants,

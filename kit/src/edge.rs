@@ -10,6 +10,7 @@ use poem::{Body, Endpoint, IntoResponse, Request, Response, Result};
 use poem_openapi::OperationId;
 
 use crate::{
+    cors::Origins,
     problem,
     request_id::{self, RequestId},
     routes::Routes,
@@ -31,12 +32,19 @@ pub struct Edge<E> {
     service: &'static str,
     routes: Arc<Routes>,
     trust: Trust,
+    origins: Origins,
 }
 
 impl<E> Edge<E> {
     /// Around `inner`, whose paths and methods are `routes`; `service` names the listener in the log.
     pub fn new(inner: E, service: &'static str, routes: Arc<Routes>, trust: Trust) -> Self {
-        Self { inner, service, routes, trust }
+        Self { inner, service, routes, trust, origins: Origins::default() }
+    }
+
+    /// Lets pages of these origins call.
+    #[must_use]
+    pub fn shared_with(self, origins: Origins) -> Self {
+        Self { origins, ..self }
     }
 }
 
@@ -50,6 +58,7 @@ impl<E: Endpoint> Endpoint for Edge<E> {
         };
         let mut line = AccessLine::begin(self.service, &request, request_id.clone());
         let instance = request.uri().path().to_owned();
+        let sharing = self.origins.judge(&request);
         let head = *request.method() == Method::HEAD;
         let mut response = match self.admit(&mut request) {
             Err(refused) => self.refuse(&refused, &instance, &request_id),
@@ -61,6 +70,7 @@ impl<E: Endpoint> Endpoint for Edge<E> {
         };
         response.headers_mut().insert(request_id::HEADER, request_id.header_value());
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        sharing.mark(&mut response);
         if head {
             response = without_body(response);
         }

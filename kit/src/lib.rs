@@ -5,6 +5,7 @@ pub mod checked;
 pub mod client_address;
 pub mod clock;
 pub mod config;
+pub mod cors;
 pub mod database;
 pub mod edge;
 pub mod health;

@@ -5,6 +5,7 @@ mod account;
 mod administration;
 mod audit;
 mod client_credentials;
+mod cors;
 mod documents;
 mod edge;
 mod forged;

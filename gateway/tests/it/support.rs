@@ -53,6 +53,7 @@ pub(crate) async fn config(database: &TestDatabase, users_url: &str) -> Config {
         login_attempts: 5,
         login_window: Duration::from_mins(15),
         revocation_grace: Duration::from_secs(30),
+        cors: kit::cors::Origins::default(),
         recent_sign_in: Some(Duration::from_hours(12)),
         second_factor_roles: std::collections::BTreeSet::new(),
         limits: Limits { head_time: Duration::from_millis(400), ..Limits::default() },

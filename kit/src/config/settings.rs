@@ -100,6 +100,7 @@ pub struct GatewaySettings {
     #[serde(deserialize_with = "milliseconds")]
     pub upstream_timeout: Duration,
     pub trusted_proxies: Vec<String>,
+    pub cors_origins: Option<String>,
     pub docs: bool,
 }
 

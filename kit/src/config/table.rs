@@ -216,6 +216,13 @@ pub const SETTINGS: &[Setting] = &[
         "Networks whose X-Forwarded-For is believed.",
         "Only those of your own load balancers, such as [\"10.0.0.0/8\"]: anyone else could write any address there.",
     ),
+    derived(
+        "gateway.cors_origins",
+        Kind::Text { maximum_length: 4096 },
+        "none: pages of other origins are not let in",
+        "Origins whose pages may call from a browser, separated by commas, such as https://app.example.",
+        "Scheme, host and port; * is not taken. Without cookies, so credentials are never allowed.",
+    ),
     plain(
         "gateway.docs",
         Kind::Bool,
