@@ -163,13 +163,14 @@ fn claim_meaning(name: &str, value: &Value, now: OffsetDateTime) -> String {
             _ => "the user's id".to_owned(),
         },
         "aud" => "for whom it is".to_owned(),
-        "exp" | "iat" | "nbf" => value.as_i64().map_or_else(
+        "exp" | "iat" | "nbf" | "auth_time" => value.as_i64().map_or_else(
             || "no time".to_owned(),
             |time| {
                 let what = match name {
                     "exp" if time <= seconds => "expired",
                     "exp" => "expires",
                     "iat" => "issued",
+                    "auth_time" => "signed in",
                     _ => "good from",
                 };
                 format!("{what} {}{}", absolute(time), relative_in_brackets(time - seconds))
@@ -183,6 +184,9 @@ fn claim_meaning(name: &str, value: &Value, now: OffsetDateTime) -> String {
         },
         "scope" => "what it may be used for".to_owned(),
         "act" => "who acts for the subject".to_owned(),
+        "amr" => "how its bearer signed in: pwd by password, otp with a code beside it".to_owned(),
+        "client_id" => "the service account that it was given to".to_owned(),
+        "client_secret_id" => "the secret it was got with; when that is revoked, so is it".to_owned(),
         _ => String::new(),
     }
 }
@@ -233,7 +237,15 @@ mod tests {
 
     #[test]
     fn a_good_token_has_no_faults_and_every_field_is_explained() {
-        let (header, claims) = good();
+        let (header, mut claims) = good();
+        for (name, value) in [
+            ("auth_time", json!(1_799_999_940)),
+            ("amr", json!(["pwd"])),
+            ("client_id", json!("orders")),
+            ("client_secret_id", json!(1)),
+        ] {
+            claims[name] = value;
+        }
         let explained = explain(&token(&header, &claims), now()).unwrap();
         assert!(explained.faults.is_empty(), "{:?}", explained.faults);
         assert!(explained.claims.iter().all(|claim| !claim.meaning.is_empty()));

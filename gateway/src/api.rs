@@ -3,9 +3,11 @@
 pub(crate) mod account;
 pub(crate) mod account_pages;
 pub(crate) mod audit;
+pub(crate) mod audit_trail;
 pub(crate) mod auth;
 pub(crate) mod client_door;
 pub(crate) mod docs;
+pub(crate) mod entity_tag;
 pub(crate) mod fixed;
 mod guess;
 pub(crate) mod keys;

@@ -29,6 +29,7 @@ use crate::{
         account::AccountApi,
         account_pages,
         audit::AuditApi,
+        audit_trail::AuditTrail,
         auth::AuthApi,
         client_door::ClientDoor,
         docs,
@@ -90,31 +91,23 @@ pub(crate) fn public(
     let auth = AuthApi {
         users: Arc::clone(&parts.users),
         sessions: Arc::clone(&parts.sessions),
-        authenticator: Arc::clone(&parts.authenticator),
-        trusted_proxies: parts.trusted_proxies.clone(),
         throttle: Arc::clone(&parts.throttle),
         outbox: Arc::clone(&parts.outbox),
         require_verified_address: parts.require_verified_address,
         factors: Arc::clone(&parts.factors),
-        audit: Arc::clone(&parts.audit),
+        trail: trail(parts),
     };
     let password = PasswordApi {
         users: Arc::clone(&parts.users),
         sessions: Arc::clone(&parts.sessions),
-        trusted_proxies: parts.trusted_proxies.clone(),
         throttle: Arc::clone(&parts.throttle),
-        audit: Arc::clone(&parts.audit),
         outbox: Arc::clone(&parts.outbox),
         require_verified_address: parts.require_verified_address,
         factors: Arc::clone(&parts.factors),
+        trail: trail(parts),
     };
-    let sessions = SessionsApi {
-        sessions: Arc::clone(&parts.sessions),
-        authenticator: Arc::clone(&parts.authenticator),
-        audit: Arc::clone(&parts.audit),
-        trusted_proxies: parts.trusted_proxies.clone(),
-    };
-    let audit = AuditApi { audit: Arc::clone(&parts.audit), authenticator: Arc::clone(&parts.authenticator) };
+    let sessions = SessionsApi { sessions: Arc::clone(&parts.sessions), trail: trail(parts) };
+    let audit = AuditApi { audit: Arc::clone(&parts.audit) };
     let metadata =
         Metadata::new(&parts.client_grants.issuer, &parts.service_accounts.known.scopes, document.is_some());
     let administration = administration(parts);
@@ -154,6 +147,10 @@ pub(crate) fn public(
     Edge::new(route, "gateway", Arc::new(paths), Trust::Nobody).shared_with(parts.cors.clone())
 }
 
+fn trail(parts: &Parts) -> AuditTrail {
+    AuditTrail { audit: Arc::clone(&parts.audit), trusted_proxies: parts.trusted_proxies.clone() }
+}
+
 /// What users do about their own account without a token: links that were sent to them, second factors.
 fn accounts(parts: &Parts) -> impl OpenApi + use<> {
     let account = AccountApi {
@@ -164,39 +161,24 @@ fn accounts(parts: &Parts) -> impl OpenApi + use<> {
         postman: Arc::clone(&parts.postman),
         outbox: Arc::clone(&parts.outbox),
         throttle: Arc::clone(&parts.letter_throttle),
-        audit: Arc::clone(&parts.audit),
-        trusted_proxies: parts.trusted_proxies.clone(),
+        trail: trail(parts),
     };
     let second_factor = SecondFactorApi {
         users: Arc::clone(&parts.users),
         sessions: Arc::clone(&parts.sessions),
-        authenticator: Arc::clone(&parts.authenticator),
         factors: Arc::clone(&parts.factors),
         throttle: Arc::clone(&parts.throttle),
-        audit: Arc::clone(&parts.audit),
-        trusted_proxies: parts.trusted_proxies.clone(),
+        trail: trail(parts),
     };
     (account, second_factor)
 }
 
 /// Signing keys, service accounts with their tokens, and what admins do to others' sessions.
 fn administration(parts: &Parts) -> impl OpenApi + use<> {
-    let signing_keys = SigningKeysApi {
-        keyring: Arc::clone(&parts.keyring),
-        authenticator: Arc::clone(&parts.authenticator),
-        audit: Arc::clone(&parts.audit),
-        trusted_proxies: parts.trusted_proxies.clone(),
-    };
-    let service_accounts = ServiceAccountsApi {
-        accounts: Arc::clone(&parts.service_accounts),
-        audit: Arc::clone(&parts.audit),
-        trusted_proxies: parts.trusted_proxies.clone(),
-    };
-    let door = Arc::new(ClientDoor {
-        grants: Arc::clone(&parts.client_grants),
-        audit: Arc::clone(&parts.audit),
-        trusted_proxies: parts.trusted_proxies.clone(),
-    });
+    let signing_keys = SigningKeysApi { keyring: Arc::clone(&parts.keyring), trail: trail(parts) };
+    let service_accounts =
+        ServiceAccountsApi { accounts: Arc::clone(&parts.service_accounts), trail: trail(parts) };
+    let door = Arc::new(ClientDoor { grants: Arc::clone(&parts.client_grants), trail: trail(parts) });
     let oauth = OAuthApi { door: Arc::clone(&door) };
     let tokens = TokensApi {
         door,
@@ -211,8 +193,7 @@ fn administration(parts: &Parts) -> impl OpenApi + use<> {
         sessions: Arc::clone(&parts.sessions),
         users: Arc::clone(&parts.users),
         throttle: Arc::clone(&parts.throttle),
-        audit: Arc::clone(&parts.audit),
-        trusted_proxies: parts.trusted_proxies.clone(),
+        trail: trail(parts),
     };
     (signing_keys, service_accounts, oauth, tokens, user_sessions)
 }

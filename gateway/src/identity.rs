@@ -15,6 +15,7 @@ pub(crate) mod links;
 pub(crate) mod master_key;
 pub(crate) mod operator;
 pub(crate) mod purge;
+pub(crate) mod random_secret;
 pub(crate) mod refresh_token;
 pub(crate) mod revocation;
 pub(crate) mod rotation;

@@ -117,21 +117,25 @@ impl Endpoint for CheckedEndpoint {
 
 impl CheckedEndpoint {
     async fn checked(&self, mut request: Request) -> Result<Response> {
-        if let Some(guard) = &self.guard {
-            // What no document describes has no rule by which to let anybody in.
-            let operation = self
-                .operation
-                .as_ref()
-                .ok_or_else(|| Problem::internal("an operation without a description"))?;
-            let caller = guard.caller(operation, request.headers())?;
-            request.extensions_mut().insert(caller);
-        }
-        if let Some(operation) = &self.operation {
-            if let Some(caller) = request.extensions().get::<Arc<Caller>>() {
-                operation.check_caller(caller)?;
+        let Some(operation) = &self.operation else {
+            // What no document describes has no rule by which a guard could let anybody in.
+            return match self.guard {
+                Some(_) => Err(Problem::internal("an operation without a description").into()),
+                None => self.inner.call(request).await,
+            };
+        };
+        match &self.guard {
+            Some(guard) => {
+                let caller = guard.caller(operation, request.headers())?;
+                request.extensions_mut().insert(caller);
             }
-            check(operation, &mut request, self.limit).await?;
+            None => {
+                if let Some(caller) = request.extensions().get::<Arc<Caller>>() {
+                    operation.check_caller(caller)?;
+                }
+            }
         }
+        check(operation, &mut request, self.limit).await?;
         self.inner.call(request).await
     }
 }

@@ -1,5 +1,7 @@
 //! The one place where errors become problem answers.
 
+use std::time::Duration;
+
 use contract::{
     Problem, ProblemKind,
     problem::{PROBLEM_JSON, ProblemBody},
@@ -7,7 +9,23 @@ use contract::{
 use http::{HeaderValue, StatusCode, header};
 use poem::Response;
 
-use crate::request_id::{self, RequestId};
+use crate::{
+    database::DatabaseError,
+    request_id::{self, RequestId},
+};
+
+/// When to try again while a database is away.
+const DATABASE_RETRY: Duration = Duration::from_secs(1);
+
+impl From<DatabaseError> for Problem {
+    fn from(error: DatabaseError) -> Self {
+        if error.is_unavailable() {
+            Self::unavailable("Service unavailable", DATABASE_RETRY).because(error)
+        } else {
+            Self::internal(error)
+        }
+    }
+}
 
 /// Marks an answer of status 4xx or 5xx that has a body of its own on purpose (a health report).
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +64,7 @@ fn bare(status: StatusCode) -> Problem {
     match kind {
         ProblemKind::MissingCredentials => Problem::missing_credentials(),
         ProblemKind::Internal => Problem::internal("the framework answered 500"),
-        ProblemKind::Unavailable => Problem::unavailable(kind.title(), std::time::Duration::from_secs(1)),
+        ProblemKind::Unavailable => Problem::unavailable(kind.title(), Duration::from_secs(1)),
         _ => Problem::new(kind, kind.title()),
     }
 }

@@ -104,15 +104,15 @@ impl UsersPort for Api {
     ) -> Result<Tagged, Problem> {
         // PUT as the old clients know it: what is left out or null stays.
         let changes = Changes {
-            email: set(update.email),
+            email: update.email.value(),
             first_name: named(update.first_name),
             last_name: named(update.last_name),
-            is_active: set(update.is_active),
-            roles: set(update.roles).map(with_user_role),
-            password: set(update.password).map(Into::into),
-            must_change_password: set(update.must_change_password),
-            current_password: set(update.current_password),
-            id: set(update.id),
+            is_active: update.is_active.value(),
+            roles: update.roles.value().map(with_user_role),
+            password: update.password.value().map(Into::into),
+            must_change_password: update.must_change_password.value(),
+            current_password: update.current_password.value(),
+            id: update.id.value(),
         };
         self.change(caller, id, changes, &conditions).await
     }
@@ -217,10 +217,10 @@ fn account(user: NewUser) -> NewAccount {
         changes: Changes {
             first_name: named(user.first_name),
             last_name: named(user.last_name),
-            is_active: set(user.is_active),
-            roles: set(user.roles).map(with_user_role),
-            must_change_password: set(user.must_change_password),
-            id: set(user.id),
+            is_active: user.is_active.value(),
+            roles: user.roles.value().map(with_user_role),
+            must_change_password: user.must_change_password.value(),
+            id: user.id.value(),
             ..Changes::default()
         },
     }
@@ -255,14 +255,6 @@ fn wire(user: User) -> WireUser {
     }
 }
 
-/// A value, where there is one: null is as good as left out.
-fn set<T>(field: Clearable<T>) -> Option<T> {
-    match field {
-        Clearable::Set(value) => Some(value),
-        Clearable::Absent | Clearable::Clear => None,
-    }
-}
-
 /// A field that null clears.
 fn cleared<T>(field: Clearable<T>) -> Edit<T> {
     match field {
@@ -274,7 +266,7 @@ fn cleared<T>(field: Clearable<T>) -> Edit<T> {
 
 /// A field that null leaves as it is.
 fn named<T>(field: Clearable<T>) -> Edit<T> {
-    set(field).map_or(Edit::Keep, Edit::Set)
+    field.value().map_or(Edit::Keep, Edit::Set)
 }
 
 fn listing(query: &ListUsers) -> Result<Listing, UsersError> {

@@ -30,6 +30,14 @@ pub enum Clearable<T> {
 }
 
 impl<T> Clearable<T> {
+    /// The new value, where there is one: null is as good as left out.
+    pub fn value(self) -> Option<T> {
+        match self {
+            Self::Set(value) => Some(value),
+            Self::Absent | Self::Clear => None,
+        }
+    }
+
     /// Whether the field was left out.
     #[must_use]
     pub fn is_absent(&self) -> bool {

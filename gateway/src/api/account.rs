@@ -4,28 +4,30 @@ use std::sync::Arc;
 
 use contract::{
     Email, Problem, ProblemKind, Role, Secret, Timestamp, UserId,
+    caller::CallerOf,
     document::Policy,
     operation::Access,
     payload::{Json, OptionalJson},
     secret::NewPassword,
     users::{Clearable, NewUser, PasswordReset, User, types::Nullable},
 };
-use kit::client_address::TrustedProxies;
 use poem::Request;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, Tags, param::Path};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
+use super::audit_trail::AuditTrail;
 use crate::{
     identity::{
-        audit::{Act, Audit, Outcome, Source},
-        authenticate::{Authenticator, Verified},
+        audit::Act,
+        authenticate::Authenticator,
         links::{Links, Purpose, Taken},
+        random_secret,
         sessions::Sessions,
         throttle::Throttle,
     },
     mail::{Delivered, Delivery, Errand, Outbox, Postman},
-    services::proxied::{client_address, request_id},
+    services::proxied::request_id,
     upstream::UsersClient,
 };
 
@@ -185,8 +187,7 @@ pub(crate) struct AccountApi {
     pub(crate) postman: Arc<Postman>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) throttle: Arc<Throttle>,
-    pub(crate) audit: Arc<Audit>,
-    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) trail: AuditTrail,
 }
 
 #[OpenApi]
@@ -206,9 +207,9 @@ impl AccountApi {
         body: Json<ForgottenPassword>,
     ) -> Result<Accepted, Problem> {
         self.sends_mail()?;
-        self.audit.require_writable()?;
+        self.trail.audit.require_writable()?;
         let email = body.0.email;
-        self.throttle.spend(email.canonical(), client_address(request, &self.trusted_proxies)).await?;
+        self.throttle.spend(email.canonical(), self.trail.source(request)?.address).await?;
         self.outbox.add(Errand::ResetPassword(email), request_id(request)?)?;
         Ok(Accepted::Accepted)
     }
@@ -228,7 +229,7 @@ impl AccountApi {
         request: &Request,
         body: Json<NewPasswordByLink>,
     ) -> Result<Done, Problem> {
-        self.audit.require_writable()?;
+        self.trail.audit.require_writable()?;
         let request_id = request_id(request)?;
         let NewPasswordByLink { token, password } = body.0;
         let taken = self.links.take(&[Purpose::ResetPassword, Purpose::Invitation], token.expose()).await?;
@@ -248,13 +249,16 @@ impl AccountApi {
         operation_id = "request_address_verification",
         tag = "Tag::Account"
     )]
-    async fn request_address_verification(&self, request: &Request) -> Result<Accepted, Problem> {
-        let verified = self.authenticator.admit(&Access::SignedIn, request.headers())?;
-        let user = verified.caller.user().ok_or_else(|| {
+    async fn request_address_verification(
+        &self,
+        caller: CallerOf,
+        request: &Request,
+    ) -> Result<Accepted, Problem> {
+        let user = caller.0.user().ok_or_else(|| {
             Problem::new(ProblemKind::Forbidden, "This token stands for no user, and has no address")
         })?;
         self.sends_mail()?;
-        self.throttle.spend(&format!("users/{user}"), client_address(request, &self.trusted_proxies)).await?;
+        self.throttle.spend(&format!("users/{user}"), self.trail.source(request)?.address).await?;
         self.outbox.add(Errand::VerifyAddress(user), request_id(request)?)?;
         Ok(Accepted::Accepted)
     }
@@ -267,7 +271,7 @@ impl AccountApi {
         tag = "Tag::Account"
     )]
     async fn confirm_address(&self, request: &Request, body: Json<FollowedLink>) -> Result<Done, Problem> {
-        self.audit.require_writable()?;
+        self.trail.audit.require_writable()?;
         let request_id = request_id(request)?;
         let taken = self.links.take(&[Purpose::VerifyAddress], body.0.token.expose()).await?;
         let done = self.users.verify_address(taken.user, &taken.email, &request_id).await;
@@ -288,27 +292,20 @@ impl AccountApi {
     )]
     async fn start_password_reset(
         &self,
+        caller: CallerOf,
         request: &Request,
         /// The user's id
         user_id: Path<UserId>,
         body: OptionalJson<Bring>,
     ) -> Result<Brought, Problem> {
-        let admin = self.admin(request)?;
-        let identity = self.users.identify(user_id.0, &request_id(request)?).await?;
-        let user = identity
-            .ok_or_else(|| {
-                Problem::new(
-                    ProblemKind::NotFound,
-                    "The user with this username does not exist in the system",
-                )
-            })?
-            .user;
+        self.trail.audit.require_writable()?;
+        let user = self.users.existing(user_id.0, &request_id(request)?).await?.user;
         if !user.is_active {
             return Err(Problem::new(ProblemKind::Conflict, "Inactive user"));
         }
         let delivered =
             self.postman.deliver(Purpose::ResetPassword, &user, self.delivery(body.0.deliver)).await?;
-        self.record(request, &admin.caller.subject, "start_password_reset", user.id).await?;
+        self.record(request, &caller.0.subject, "start_password_reset", user.id).await?;
         Ok(Brought::Ok(Json(brought(delivered)), "no-store".to_owned()))
     }
 
@@ -322,7 +319,9 @@ impl AccountApi {
         request: &Request,
         body: Json<NewInvitation>,
     ) -> Result<InvitedAnswer, Problem> {
-        let admin = self.admin(request)?;
+        self.trail.audit.require_writable()?;
+        // To create the user in their name.
+        let admin = self.authenticator.identify(request.headers())?;
         let delivery = self.delivery(body.0.deliver);
         if delivery == Delivery::Mail {
             self.sends_mail()?;
@@ -362,12 +361,6 @@ impl AccountApi {
         }
     }
 
-    fn admin(&self, request: &Request) -> Result<Arc<Verified>, Problem> {
-        let admin = self.authenticator.admit(&Access::Role(Role::ADMIN), request.headers())?;
-        self.audit.require_writable()?;
-        Ok(admin)
-    }
-
     /// What came of a link that was taken: it is used up where it did what it was for, and where it never can any more.
     async fn followed(&self, taken: &Taken, refused: Option<Problem>) -> Result<(), Problem> {
         let Some(problem) = refused else { return Ok(()) };
@@ -389,18 +382,8 @@ impl AccountApi {
         action: &'static str,
         user: UserId,
     ) -> Result<(), Problem> {
-        let act = Act {
-            actor: actor.clone(),
-            action,
-            target: Some(format!("users/{user}")),
-            outcome: Outcome::Done,
-            detail: None,
-        };
-        let source = Source {
-            address: client_address(request, &self.trusted_proxies),
-            request_id: request_id(request)?,
-        };
-        Ok(self.audit.record(act, &source).await?)
+        let act = Act::done(actor.clone(), action, format!("users/{user}"));
+        self.trail.record(request, act).await
     }
 }
 
@@ -411,9 +394,6 @@ fn brought(delivered: Delivered) -> BroughtLink {
 
 /// A password that nobody knows: the account is opened by the link alone.
 fn unknown_password() -> Result<NewPassword, Problem> {
-    let mut bytes = [0; 32];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Problem::internal("no random bytes"))?;
-    let text =
-        SecretString::from(base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, bytes));
+    let text = random_secret::with_prefix("").map_err(Problem::internal)?;
     Ok(NewPassword::from(Secret::from(text.expose_secret().to_owned())))
 }

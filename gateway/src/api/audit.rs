@@ -10,7 +10,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi, Tags, param::Query};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    identity::{audit::Audit, authenticate::Authenticator},
+    identity::audit::Audit,
     store::audit::{Chain, Entry, Filter},
 };
 
@@ -80,7 +80,6 @@ enum Listed {
 /// The operations.
 pub(crate) struct AuditApi {
     pub(crate) audit: Arc<Audit>,
-    pub(crate) authenticator: Arc<Authenticator>,
 }
 
 #[expect(clippy::too_many_arguments, reason = "one argument a documented query parameter")]
@@ -114,7 +113,6 @@ impl AuditApi {
         /// Only what happened since this moment
         since: Query<Option<Timestamp>>,
     ) -> Result<Listed, Problem> {
-        self.authenticator.admit(&Access::Role(Role::ADMIN), request.headers())?;
         let filter =
             Filter { after: after.0, actor: actor.0, action: action.0, target: target.0, since: since.0 };
         let limit = limit.0.unwrap_or(PAGE);
@@ -128,8 +126,7 @@ impl AuditApi {
     ///
     /// Recomputes the chain of hashes from the first entry: whether any was changed, put in between or taken out.
     #[oai(path = "/api_v1/audit/check", method = "get", operation_id = "verify_audit", tag = "Tag::Audit")]
-    async fn verify_audit(&self, request: &Request) -> Result<Json<AuditCheck>, Problem> {
-        self.authenticator.admit(&Access::Role(Role::ADMIN), request.headers())?;
+    async fn verify_audit(&self) -> Result<Json<AuditCheck>, Problem> {
         Ok(Json(match self.audit.verify().await? {
             Chain::Intact(entries) => {
                 AuditCheck { intact: true, entries: Nullable(Some(entries)), broken_at: Nullable(None) }

@@ -4,29 +4,29 @@ use std::{net::IpAddr, sync::Arc};
 
 use contract::{
     Problem, ProblemKind, Secret, Subject, UserId,
+    caller::CallerOf,
     document::Policy,
     operation::Access,
     payload::{Json, OptionalJson},
     users::{Clearable, Credentials, Identity},
 };
-use kit::{client_address::TrustedProxies, request_id::RequestId, token::bearer};
+use kit::{request_id::RequestId, token::bearer};
 use poem::{Request, http::header};
 use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
-use super::guess::Guess;
+use super::{audit_trail::AuditTrail, guess::Guess};
 use crate::{
     identity::{
-        audit::{Act, Audit, Outcome, Source},
-        authenticate::Authenticator,
+        audit::{Act, Outcome},
         refresh_token,
         second_factor::SecondFactors,
         sessions::{Origin, Proved, Reason, SessionFault, Sessions, Tokens, own_session},
         throttle::Throttle,
     },
     mail::{Errand, Outbox},
-    services::proxied::{client_address, request_id},
+    services::proxied::request_id,
     upstream::UsersClient,
 };
 
@@ -101,13 +101,11 @@ enum LoggedOut {
 pub(crate) struct AuthApi {
     pub(crate) users: Arc<UsersClient>,
     pub(crate) sessions: Arc<Sessions>,
-    pub(crate) authenticator: Arc<Authenticator>,
-    pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) throttle: Arc<Throttle>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) require_verified_address: bool,
     pub(crate) factors: Arc<SecondFactors>,
-    pub(crate) audit: Arc<Audit>,
+    pub(crate) trail: AuditTrail,
 }
 
 #[OpenApi]
@@ -129,8 +127,8 @@ impl AuthApi {
         body: Json<AccessRequest>,
     ) -> Result<TokenResponse, Problem> {
         let AccessRequest { email, password, code } = body.0;
-        self.audit.require_writable()?;
-        let source = self.source(request)?;
+        self.trail.audit.require_writable()?;
+        let source = self.trail.source(request)?;
         let client = source.address;
         let (users, outbox, request_id) =
             (Arc::clone(&self.users), Arc::clone(&self.outbox), source.request_id.clone());
@@ -145,7 +143,7 @@ impl AuthApi {
             let second_factor = factors.check(&identity, code.as_ref()).await?;
             Ok(Proved { identity, second_factor })
         };
-        let proved = guess.checked(&self.throttle, &self.audit, check).await?;
+        let proved = guess.checked(&self.throttle, &self.trail.audit, check).await?;
         let tokens = self.sessions.begin(&proved, origin(request, client)).await?;
         Ok(answer(&tokens))
     }
@@ -192,7 +190,7 @@ impl AuthApi {
                 outcome: Outcome::Refused,
                 detail: Some("an old refresh token was presented; the session has ended".to_owned()),
             };
-            self.audit.record(act, &self.source(request)?).await?;
+            self.trail.record(request, act).await?;
         }
         Ok(answer(&refreshed?))
     }
@@ -201,28 +199,12 @@ impl AuthApi {
     ///
     /// Ends the session and all its tokens.
     #[oai(path = "/api_v1/auth/logout", method = "post", operation_id = "log_out", tag = "Tag::Auth")]
-    async fn log_out(&self, request: &Request) -> Result<LoggedOut, Problem> {
-        let verified = self.authenticator.admit(&Access::SignedIn, request.headers())?;
-        let session = own_session(&verified.caller)?;
+    async fn log_out(&self, caller: CallerOf, request: &Request) -> Result<LoggedOut, Problem> {
+        let session = own_session(&caller.0)?;
         self.sessions.end(session, Reason::Logout).await?;
-        let act = Act {
-            actor: verified.caller.subject.clone(),
-            action: "log_out",
-            target: Some(format!("sessions/{session}")),
-            outcome: Outcome::Done,
-            detail: None,
-        };
-        self.audit.record(act, &self.source(request)?).await?;
+        let act = Act::done(caller.0.subject.clone(), "log_out", format!("sessions/{session}"));
+        self.trail.record(request, act).await?;
         Ok(LoggedOut::NoContent)
-    }
-}
-
-impl AuthApi {
-    fn source(&self, request: &Request) -> Result<Source, Problem> {
-        Ok(Source {
-            address: client_address(request, &self.trusted_proxies),
-            request_id: request_id(request)?,
-        })
     }
 }
 

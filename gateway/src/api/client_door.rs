@@ -3,24 +3,20 @@
 use std::sync::Arc;
 
 use contract::{Problem, ProblemKind, ServiceName, Subject};
-use kit::client_address::TrustedProxies;
 use poem::Request;
 
-use crate::{
-    identity::{
-        audit::{Act, Audit, Outcome},
-        client_credentials::ClientCredentials,
-        client_grant::ClientGrants,
-        service_accounts::Proved,
-    },
-    services::proxied::{client_address, source},
+use super::audit_trail::AuditTrail;
+use crate::identity::{
+    audit::{Act, Outcome},
+    client_credentials::ClientCredentials,
+    client_grant::ClientGrants,
+    service_accounts::Proved,
 };
 
 /// What the OAuth operations share.
 pub(crate) struct ClientDoor {
     pub(crate) grants: Arc<ClientGrants>,
-    pub(crate) audit: Arc<Audit>,
-    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) trail: AuditTrail,
 }
 
 impl ClientDoor {
@@ -34,7 +30,7 @@ impl ClientDoor {
         action: &'static str,
         credentials: &ClientCredentials,
     ) -> Result<Proved, Problem> {
-        let client = client_address(request, &self.trusted_proxies);
+        let client = self.trail.source(request)?.address;
         let proved = self.grants.authenticate(credentials, client).await;
         if let Err(problem) = &proved
             && problem.kind == ProblemKind::InvalidClient
@@ -50,17 +46,9 @@ impl ClientDoor {
                 outcome: Outcome::Refused,
                 detail: Some(problem.detail.clone().into_owned()),
             };
-            self.record(request, act).await?;
+            self.trail.record(request, act).await?;
         }
         proved
-    }
-
-    /// Writes to the audit log.
-    ///
-    /// # Errors
-    /// 503 where that can't be done.
-    pub(crate) async fn record(&self, request: &Request, act: Act) -> Result<(), Problem> {
-        Ok(self.audit.record(act, &source(request, &self.trusted_proxies)?).await?)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{StatusCode, header};
 use poem::{Body, Endpoint, Request, Response, Result};
+
+use super::entity_tag;
 
 /// Bytes that never change while the process lives, with an entity tag made from them.
 pub(crate) struct Fixed {
@@ -20,9 +20,8 @@ impl Fixed {
     /// With this `Content-Security-Policy`.
     pub(crate) fn new(content_type: &'static str, policy: &'static str, body: impl Into<Bytes>) -> Self {
         let body = body.into();
-        let hash = digest::digest(&digest::SHA256, &body);
-        let tag = URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16]);
-        Self { content_type, policy, body, etag: format!("\"{tag}\"").into() }
+        let etag = entity_tag::of(&body).into();
+        Self { content_type, policy, body, etag }
     }
 }
 
@@ -33,9 +32,7 @@ impl Endpoint for Fixed {
         if *request.method() != poem::http::Method::GET {
             return Err(poem::error::MethodNotAllowedError.into());
         }
-        let known = request.header(header::IF_NONE_MATCH).is_some_and(|tags| {
-            tags.split(',').any(|tag| tag.trim() == "*" || tag.trim().trim_start_matches("W/") == &*self.etag)
-        });
+        let known = entity_tag::is_known(&request, &self.etag);
         let answer = Response::builder()
             .header(header::ETAG, &*self.etag)
             .header(header::CACHE_CONTROL, "no-cache")

@@ -21,12 +21,12 @@ pub(super) struct Guess {
 
 impl Guess {
     /// Checks it, once it is its turn: counted before it is looked at, and audited with how it ended.
-    pub(super) async fn checked(
+    pub(super) async fn checked<P: AsRef<Proved> + Send + 'static>(
         self,
         throttle: &Arc<Throttle>,
         audit: &Arc<Audit>,
-        check: impl Future<Output = Result<Proved, Problem>> + Send + 'static,
-    ) -> Result<Proved, Problem> {
+        check: impl Future<Output = Result<P, Problem>> + Send + 'static,
+    ) -> Result<P, Problem> {
         let attempt = throttle.begin(&self.email, self.source.address).await?;
         let audit = Arc::clone(audit);
         // On its own: a client that hangs up must not leave its guess uncounted.
@@ -39,7 +39,7 @@ impl Guess {
                 Err(_) => attempt.unchecked().await,
             };
             counted.map_err(SessionFault::from)?;
-            if let Some(act) = looked_at(self.action, &checked) {
+            if let Some(act) = looked_at(self.action, checked.as_ref().map(AsRef::as_ref)) {
                 audit.record(act, &self.source).await?;
             }
             checked
@@ -49,7 +49,7 @@ impl Guess {
 }
 
 /// What is audited of a password that was looked at. A refused one names nobody: what was typed as an address may be a password.
-fn looked_at(action: &'static str, checked: &Result<Proved, Problem>) -> Option<Act> {
+fn looked_at(action: &'static str, checked: Result<&Proved, &Problem>) -> Option<Act> {
     let (actor, target, outcome) = match checked {
         Ok(proved) => {
             let id = proved.identity.user.id;
@@ -65,7 +65,7 @@ fn looked_at(action: &'static str, checked: &Result<Proved, Problem>) -> Option<
             _ => return None,
         },
     };
-    let detail = checked.as_ref().err().map(|problem| match problem.kind {
+    let detail = checked.err().map(|problem| match problem.kind {
         // Tells of the new password, which may be set elsewhere.
         ProblemKind::InvalidValues => "the new password was not taken".to_owned(),
         _ => problem.detail.clone().into_owned(),

@@ -3,12 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use aws_lc_rs::digest;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{StatusCode, header};
 use kit::token::bearer;
 use poem::{Endpoint, Request, Response, Result};
 
+use super::entity_tag;
 use crate::identity::{
     keyring::Keyring,
     keys::{Keys, Purpose},
@@ -38,18 +37,15 @@ impl Endpoint for JwkSetEndpoint {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        let body = self.keys.load().published.to_string();
-        let hash = digest::digest(&digest::SHA256, body.as_bytes());
-        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16]));
-        let known = request.header(header::IF_NONE_MATCH).is_some_and(|tags| {
-            tags.split(',').any(|tag| tag.trim() == "*" || tag.trim().trim_start_matches("W/") == etag)
-        });
+        let keys = self.keys.load();
+        let etag = entity_tag::of(keys.published.as_bytes());
+        let known = entity_tag::is_known(&request, &etag);
         let answer =
             Response::builder().header(header::ETAG, etag).header(header::CACHE_CONTROL, &self.cache_control);
         Ok(if known {
             answer.status(StatusCode::NOT_MODIFIED).finish()
         } else {
-            answer.content_type("application/jwk-set+json").body(body)
+            answer.content_type("application/jwk-set+json").body(keys.published.clone())
         })
     }
 }

@@ -15,10 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::client_door::{ClientDoor, target};
 use crate::identity::{
-    audit::{Act, Outcome},
-    client_credentials::ClientCredentials,
-    client_grant::Granted,
-    service_accounts::Proved,
+    audit::Act, client_credentials::ClientCredentials, client_grant::Granted, service_accounts::Proved,
 };
 
 /// The one grant that there is.
@@ -109,14 +106,10 @@ impl OAuthApi {
             .ok_or_else(|| Problem::invalid_client("The client's credentials are missing"))?;
         let proved = self.door.authenticate(request, "create_token", &credentials).await?;
         let granted = self.door.grants.grant(&proved, scope.as_deref(), audience.as_deref())?;
-        let act = Act {
-            actor: Subject::Service(proved.account.name.to_string()),
-            action: "create_token",
-            target: Some(target(&proved.account.name)),
-            outcome: Outcome::Done,
-            detail: Some(told(&proved, &granted)),
-        };
-        self.door.record(request, act).await?;
+        let actor = Subject::Service(proved.account.name.to_string());
+        let act = Act::done(actor, "create_token", target(&proved.account.name))
+            .with(Some(told(&proved, &granted)));
+        self.door.trail.record(request, act).await?;
         Ok(answer(&granted))
     }
 }

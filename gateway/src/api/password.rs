@@ -10,24 +10,22 @@ use contract::{
     secret::NewPassword,
     users::{Credentials, NewCredentials},
 };
-use kit::client_address::TrustedProxies;
 use poem::Request;
 use poem_openapi::{Object, OpenApi, Tags};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    audit_trail::AuditTrail,
     auth::{TokenResponse, answer, origin, unverified},
     guess::Guess,
 };
 use crate::{
     identity::{
-        audit::{Audit, Source},
         second_factor::SecondFactors,
         sessions::{Proved, Sessions},
         throttle::Throttle,
     },
     mail::Outbox,
-    services::proxied::{client_address, request_id},
     upstream::UsersClient,
 };
 
@@ -63,9 +61,8 @@ struct PasswordChange {
 pub(crate) struct PasswordApi {
     pub(crate) users: Arc<UsersClient>,
     pub(crate) sessions: Arc<Sessions>,
-    pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) throttle: Arc<Throttle>,
-    pub(crate) audit: Arc<Audit>,
+    pub(crate) trail: AuditTrail,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) require_verified_address: bool,
     pub(crate) factors: Arc<SecondFactors>,
@@ -89,9 +86,9 @@ impl PasswordApi {
         body: Json<PasswordChange>,
     ) -> Result<TokenResponse, Problem> {
         let PasswordChange { email, password, new_password, code } = body.0;
-        self.audit.require_writable()?;
-        let client = client_address(request, &self.trusted_proxies);
-        let source = Source { address: client, request_id: request_id(request)? };
+        self.trail.audit.require_writable()?;
+        let source = self.trail.source(request)?;
+        let client = source.address;
         let (users, sessions) = (Arc::clone(&self.users), Arc::clone(&self.sessions));
         let (outbox, needs_proof) = (Arc::clone(&self.outbox), self.require_verified_address);
         let factors = Arc::clone(&self.factors);
@@ -112,7 +109,7 @@ impl PasswordApi {
             }
             Ok(Proved { identity, second_factor })
         };
-        let proved = guess.checked(&self.throttle, &self.audit, change).await?;
+        let proved = guess.checked(&self.throttle, &self.trail.audit, change).await?;
         tokio::time::sleep(REVOKED_MOMENT).await;
         let tokens = self.sessions.begin(&proved, origin(request, client)).await?;
         Ok(answer(&tokens))

@@ -5,27 +5,26 @@ use std::sync::Arc;
 
 use contract::{
     Problem, ProblemKind, Role, Secret, UserId,
+    caller::CallerOf,
     document::Policy,
     operation::Access,
     payload::Json,
     users::{Credentials, Identity},
 };
-use kit::client_address::TrustedProxies;
 use poem::Request;
 use poem_openapi::{ApiResponse, Object, OpenApi, Tags, param::Path};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::guess::Guess;
+use super::{audit_trail::AuditTrail, guess::Guess};
 use crate::{
     identity::{
-        audit::{Act, Audit, Outcome, Source},
-        authenticate::Authenticator,
+        audit::Act,
         second_factor::SecondFactors,
         sessions::{Proved, Sessions},
         throttle::Throttle,
     },
-    services::proxied::{client_address, request_id},
+    services::proxied::request_id,
     upstream::UsersClient,
 };
 
@@ -135,11 +134,9 @@ enum Removed {
 pub(crate) struct SecondFactorApi {
     pub(crate) users: Arc<UsersClient>,
     pub(crate) sessions: Arc<Sessions>,
-    pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) factors: Arc<SecondFactors>,
     pub(crate) throttle: Arc<Throttle>,
-    pub(crate) audit: Arc<Audit>,
-    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) trail: AuditTrail,
 }
 
 #[OpenApi]
@@ -151,9 +148,12 @@ impl SecondFactorApi {
         operation_id = "get_second_factor",
         tag = "Tag::SecondFactor"
     )]
-    async fn get_second_factor(&self, request: &Request) -> Result<Json<SecondFactorState>, Problem> {
-        let verified = self.authenticator.admit(&Access::SignedIn, request.headers())?;
-        let user = verified.caller.user().ok_or_else(|| {
+    async fn get_second_factor(
+        &self,
+        caller: CallerOf,
+        request: &Request,
+    ) -> Result<Json<SecondFactorState>, Problem> {
+        let user = caller.0.user().ok_or_else(|| {
             Problem::new(ProblemKind::Forbidden, "This token stands for no user, and has no second factor")
         })?;
         let identity = self.users.identify(user, &request_id(request)?).await?;
@@ -206,19 +206,15 @@ impl SecondFactorApi {
             (Arc::clone(&self.users), Arc::clone(&self.factors), Arc::clone(&self.sessions));
         let guess = self.guess(request, "confirm_second_factor", &email)?;
         let request_id = guess.source.request_id.clone();
-        let codes = Arc::new(std::sync::Mutex::new(Vec::new()));
-        let given = Arc::clone(&codes);
         let check = async move {
             let identity = users.verify(&Credentials { email, password }, &request_id).await?;
-            let confirmed = factors.confirm(identity.user.id, &code).await?;
-            let confirmed = confirmed.ok_or_else(|| Problem::new(ProblemKind::Refused, "Incorrect code"))?;
-            *given.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = confirmed;
+            let codes = factors.confirm(identity.user.id, &code).await?;
+            let codes = codes.ok_or_else(|| Problem::new(ProblemKind::Refused, "Incorrect code"))?;
             sessions.end_all(identity.user.id).await?;
-            Ok(Proved { identity, second_factor: true })
+            Ok(Confirmed { proved: Proved { identity, second_factor: true }, codes })
         };
-        guess.checked(&self.throttle, &self.audit, check).await?;
-        let codes = std::mem::take(&mut *codes.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-        Ok(recovery_codes(&codes))
+        let confirmed = guess.checked(&self.throttle, &self.trail.audit, check).await?;
+        Ok(recovery_codes(&confirmed.codes))
     }
 
     /// Get new recovery codes
@@ -275,24 +271,19 @@ impl SecondFactorApi {
     )]
     async fn reset_second_factor(
         &self,
+        caller: CallerOf,
         request: &Request,
         /// The user's id
         user_id: Path<UserId>,
     ) -> Result<Removed, Problem> {
-        let admin = self.authenticator.admit(&Access::Role(Role::ADMIN), request.headers())?;
-        self.audit.require_writable()?;
+        self.trail.audit.require_writable()?;
         if !self.factors.remove(user_id.0).await? {
             return Err(Problem::new(ProblemKind::NotFound, "This user has no second factor"));
         }
         self.sessions.end_all(user_id.0).await?;
-        let act = Act {
-            actor: admin.caller.subject.clone(),
-            action: "reset_second_factor",
-            target: Some(format!("users/{}", user_id.0)),
-            outcome: Outcome::Done,
-            detail: None,
-        };
-        self.audit.record(act, &self.source(request)?).await?;
+        let target = format!("users/{}", user_id.0);
+        let act = Act::done(caller.0.subject.clone(), "reset_second_factor", target);
+        self.trail.record(request, act).await?;
         Ok(Removed::NoContent)
     }
 }
@@ -313,19 +304,24 @@ impl SecondFactorApi {
             };
             Ok(Proved { identity, second_factor })
         };
-        guess.checked(&self.throttle, &self.audit, check).await
+        guess.checked(&self.throttle, &self.trail.audit, check).await
     }
 
     fn guess(&self, request: &Request, action: &'static str, email: &str) -> Result<Guess, Problem> {
-        self.audit.require_writable()?;
-        Ok(Guess { action, email: email.to_owned(), source: self.source(request)? })
+        self.trail.audit.require_writable()?;
+        Ok(Guess { action, email: email.to_owned(), source: self.trail.source(request)? })
     }
+}
 
-    fn source(&self, request: &Request) -> Result<Source, Problem> {
-        Ok(Source {
-            address: client_address(request, &self.trusted_proxies),
-            request_id: request_id(request)?,
-        })
+/// A user who has confirmed a second factor, and the recovery codes for it.
+struct Confirmed {
+    proved: Proved,
+    codes: Vec<SecretString>,
+}
+
+impl AsRef<Proved> for Confirmed {
+    fn as_ref(&self) -> &Proved {
+        &self.proved
     }
 }
 

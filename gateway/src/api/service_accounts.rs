@@ -10,18 +10,17 @@ use contract::{
     payload::{Json, MergePatch, OptionalJson},
     users::{Clearable, types::Nullable},
 };
-use kit::client_address::TrustedProxies;
 use poem::Request;
 use poem_openapi::{ApiResponse, Object, OpenApi, Tags, param::Path};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
+use super::{audit_trail::AuditTrail, client_door::target};
 use crate::{
     identity::{
-        audit::{Act, Audit, Outcome},
+        audit::Act,
         service_accounts::{Change, Rights, ServiceAccounts, WithSecrets},
     },
-    services::proxied::source,
     store::service_accounts::StoredSecret,
 };
 
@@ -186,8 +185,7 @@ enum Gone {
 /// The operations.
 pub(crate) struct ServiceAccountsApi {
     pub(crate) accounts: Arc<ServiceAccounts>,
-    pub(crate) audit: Arc<Audit>,
-    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) trail: AuditTrail,
 }
 
 #[OpenApi]
@@ -226,7 +224,7 @@ impl ServiceAccountsApi {
             scopes: scopes.into_iter().collect(),
             audiences: audiences.into_iter().collect(),
         };
-        let account = self.accounts.create(&caller.0, name, set(description), rights).await?;
+        let account = self.accounts.create(&caller.0, name, description.value(), rights).await?;
         let told = format!("roles {}; scopes {}", words(&account.roles), account.scopes);
         self.record(request, &caller.0, "create_service_account", &account.name, Some(told)).await?;
         let location = format!("/api_v1/service-accounts/{}", account.name);
@@ -315,7 +313,7 @@ impl ServiceAccountsApi {
         name: Path<ServiceName>,
         body: OptionalJson<NewServiceAccountSecret>,
     ) -> Result<SecretCreated, Problem> {
-        let expires_at = set(body.0.expires_at);
+        let expires_at = body.0.expires_at.value();
         let (made, secret) = self.accounts.add_secret(&caller.0, &name.0, expires_at).await?;
         let told = format!("secret {}", made.id);
         self.record(request, &caller.0, "create_service_account_secret", &name.0, Some(told)).await?;
@@ -362,21 +360,8 @@ impl ServiceAccountsApi {
         name: &ServiceName,
         detail: Option<String>,
     ) -> Result<(), Problem> {
-        let act = Act {
-            actor: caller.subject.clone(),
-            action,
-            target: Some(format!("service-accounts/{name}")),
-            outcome: Outcome::Done,
-            detail,
-        };
-        Ok(self.audit.record(act, &source(request, &self.trusted_proxies)?).await?)
-    }
-}
-
-fn set<T>(value: Clearable<T>) -> Option<T> {
-    match value {
-        Clearable::Set(value) => Some(value),
-        Clearable::Absent | Clearable::Clear => None,
+        let act = Act::done(caller.subject.clone(), action, target(name)).with(detail);
+        self.trail.record(request, act).await
     }
 }
 

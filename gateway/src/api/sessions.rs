@@ -3,21 +3,19 @@
 use std::sync::Arc;
 
 use contract::{
-    Problem, ProblemKind, SessionId, Timestamp, UserId, document::Policy, operation::Access, payload::Json,
-    users::types::Nullable,
+    Caller, Problem, ProblemKind, SessionId, Timestamp, UserId, caller::CallerOf, document::Policy,
+    operation::Access, payload::Json, users::types::Nullable,
 };
-use kit::client_address::TrustedProxies;
 use poem::Request;
 use poem_openapi::{ApiResponse, Object, OpenApi, Tags, param::Path};
 use serde::{Deserialize, Serialize};
 
+use super::audit_trail::AuditTrail;
 use crate::{
     identity::{
-        audit::{Act, Audit, Outcome, Source},
-        authenticate::{Authenticator, Verified},
+        audit::Act,
         sessions::{Reason, Sessions},
     },
-    services::proxied::{client_address, request_id},
     store::sessions::ListedSession,
 };
 
@@ -67,9 +65,7 @@ enum Ended {
 /// The operations.
 pub(crate) struct SessionsApi {
     pub(crate) sessions: Arc<Sessions>,
-    pub(crate) authenticator: Arc<Authenticator>,
-    pub(crate) audit: Arc<Audit>,
-    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) trail: AuditTrail,
 }
 
 #[OpenApi]
@@ -78,9 +74,9 @@ impl SessionsApi {
     ///
     /// Those that have not ended, the last used first.
     #[oai(path = "/api_v1/auth/sessions", method = "get", operation_id = "list_sessions", tag = "Tag::Auth")]
-    async fn list_sessions(&self, request: &Request) -> Result<Json<Vec<Session>>, Problem> {
-        let (verified, user) = self.signed_in(request)?;
-        let current = verified.caller.session.as_ref();
+    async fn list_sessions(&self, caller: CallerOf) -> Result<Json<Vec<Session>>, Problem> {
+        let user = user_of(&caller.0)?;
+        let current = caller.0.session.as_ref();
         let listed = self.sessions.of_user(user).await?;
         Ok(Json(listed.into_iter().map(|listed| session(listed, current)).collect()))
     }
@@ -96,16 +92,17 @@ impl SessionsApi {
     )]
     async fn end_session(
         &self,
+        caller: CallerOf,
         request: &Request,
         /// The session's id
         session_id: Path<SessionId>,
     ) -> Result<Ended, Problem> {
-        let (verified, user) = self.signed_in(request)?;
+        let user = user_of(&caller.0)?;
         let own = self.sessions.of_user(user).await?;
         if !own.iter().any(|session| session.id == session_id.0) {
             return Err(Problem::new(ProblemKind::NotFound, "You have no such session"));
         }
-        self.end(request, &verified, "end_session", &session_id.0).await?;
+        self.end(request, &caller.0, "end_session", &session_id.0).await?;
         Ok(Ended::NoContent)
     }
 
@@ -118,11 +115,11 @@ impl SessionsApi {
         operation_id = "end_other_sessions",
         tag = "Tag::Auth"
     )]
-    async fn end_other_sessions(&self, request: &Request) -> Result<Ended, Problem> {
-        let (verified, user) = self.signed_in(request)?;
+    async fn end_other_sessions(&self, caller: CallerOf, request: &Request) -> Result<Ended, Problem> {
+        let user = user_of(&caller.0)?;
         for other in self.sessions.of_user(user).await? {
-            if Some(&other.id) != verified.caller.session.as_ref() {
-                self.end(request, &verified, "end_other_sessions", &other.id).await?;
+            if Some(&other.id) != caller.0.session.as_ref() {
+                self.end(request, &caller.0, "end_other_sessions", &other.id).await?;
             }
         }
         Ok(Ended::NoContent)
@@ -133,32 +130,20 @@ impl SessionsApi {
     async fn end(
         &self,
         request: &Request,
-        verified: &Verified,
+        caller: &Caller,
         action: &'static str,
         session: &SessionId,
     ) -> Result<(), Problem> {
         self.sessions.end(session, Reason::EndedByUser).await?;
-        let act = Act {
-            actor: verified.caller.subject.clone(),
-            action,
-            target: Some(format!("sessions/{session}")),
-            outcome: Outcome::Done,
-            detail: None,
-        };
-        let source = Source {
-            address: client_address(request, &self.trusted_proxies),
-            request_id: request_id(request)?,
-        };
-        Ok(self.audit.record(act, &source).await?)
+        let target = format!("sessions/{session}");
+        self.trail.record(request, Act::done(caller.subject.clone(), action, target)).await
     }
+}
 
-    fn signed_in(&self, request: &Request) -> Result<(Arc<Verified>, UserId), Problem> {
-        let verified = self.authenticator.admit(&Access::SignedIn, request.headers())?;
-        let user = verified.caller.user().ok_or_else(|| {
-            Problem::new(ProblemKind::Forbidden, "This token stands for no user, and has no sessions")
-        })?;
-        Ok((verified, user))
-    }
+fn user_of(caller: &Caller) -> Result<UserId, Problem> {
+    caller.user().ok_or_else(|| {
+        Problem::new(ProblemKind::Forbidden, "This token stands for no user, and has no sessions")
+    })
 }
 
 pub(crate) fn session(listed: ListedSession, current: Option<&SessionId>) -> Session {

@@ -3,23 +3,16 @@
 use std::sync::Arc;
 
 use contract::{
-    Problem, ProblemKind, Role, Timestamp, document::Policy, operation::Access, payload::Json,
-    users::types::Nullable,
+    Caller, Problem, ProblemKind, Role, Timestamp, caller::CallerOf, document::Policy, operation::Access,
+    payload::Json, users::types::Nullable,
 };
-use kit::client_address::TrustedProxies;
 use poem::Request;
 use poem_openapi::{Enum, Object, OpenApi, Tags, param::Path};
 use serde::{Deserialize, Serialize};
 
+use super::audit_trail::AuditTrail;
 use crate::{
-    identity::{
-        algorithm::Algorithm,
-        audit::{Act, Audit, Outcome, Source},
-        authenticate::{Authenticator, Verified},
-        keyring::Keyring,
-        keys::Purpose,
-    },
-    services::proxied::{client_address, request_id},
+    identity::{algorithm::Algorithm, audit::Act, keyring::Keyring, keys::Purpose},
     store::keys::{State, StoredKey},
 };
 
@@ -110,9 +103,7 @@ struct Rotation {
 /// The operations.
 pub(crate) struct SigningKeysApi {
     pub(crate) keyring: Arc<Keyring>,
-    pub(crate) authenticator: Arc<Authenticator>,
-    pub(crate) audit: Arc<Audit>,
-    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) trail: AuditTrail,
 }
 
 #[OpenApi]
@@ -121,8 +112,7 @@ impl SigningKeysApi {
     ///
     /// Oldest first, of both purposes, also those that verify nothing any more and are not deleted yet.
     #[oai(path = "/api_v1/keys", method = "get", operation_id = "list_keys", tag = "Tag::Keys")]
-    async fn list_keys(&self, request: &Request) -> Result<Json<Vec<SigningKey>>, Problem> {
-        self.admit(request)?;
+    async fn list_keys(&self) -> Result<Json<Vec<SigningKey>>, Problem> {
         Ok(Json(self.keyring.list().await?.into_iter().filter_map(shown).collect()))
     }
 
@@ -131,9 +121,13 @@ impl SigningKeysApi {
     /// The next key signs from now on where it has been published for long enough, else from the moment told in `signs_from`.
     /// The one that signed until then verifies until its last token has expired, so no token is broken.
     #[oai(path = "/api_v1/keys/rotate", method = "post", operation_id = "rotate_key", tag = "Tag::Keys")]
-    async fn rotate_key(&self, request: &Request, body: Json<Rotation>) -> Result<Json<SigningKey>, Problem> {
-        let verified = self.admit(request)?;
-        self.audit.require_writable()?;
+    async fn rotate_key(
+        &self,
+        caller: CallerOf,
+        request: &Request,
+        body: Json<Rotation>,
+    ) -> Result<Json<SigningKey>, Problem> {
+        self.trail.audit.require_writable()?;
         let purpose = match body.0.purpose {
             KeyPurpose::Access => Purpose::Access,
             KeyPurpose::Internal => Purpose::Internal,
@@ -143,7 +137,7 @@ impl SigningKeysApi {
             KeyAlgorithm::Es256 => Algorithm::Es256,
         });
         let key = self.keyring.rotate(purpose, algorithm).await?;
-        self.done(request, &verified, "rotate_key", key).await
+        self.done(request, &caller.0, "rotate_key", key).await
     }
 
     /// Retire a signing key at once
@@ -153,43 +147,30 @@ impl SigningKeysApi {
     #[oai(path = "/api_v1/keys/:kid/retire", method = "post", operation_id = "retire_key", tag = "Tag::Keys")]
     async fn retire_key(
         &self,
+        caller: CallerOf,
         request: &Request,
         /// The key's name
         #[oai(validator(max_length = 64))]
         kid: Path<String>,
     ) -> Result<Json<SigningKey>, Problem> {
-        let verified = self.admit(request)?;
-        self.audit.require_writable()?;
+        self.trail.audit.require_writable()?;
         let key = self.keyring.retire(&kid.0).await?;
         let key = key.ok_or_else(|| Problem::new(ProblemKind::NotFound, "There is no such key"))?;
-        self.done(request, &verified, "retire_key", key).await
+        self.done(request, &caller.0, "retire_key", key).await
     }
 }
 
 impl SigningKeysApi {
-    fn admit(&self, request: &Request) -> Result<Arc<Verified>, Problem> {
-        self.authenticator.admit(&Access::Role(Role::ADMIN), request.headers())
-    }
-
     async fn done(
         &self,
         request: &Request,
-        verified: &Verified,
+        caller: &Caller,
         action: &'static str,
         key: StoredKey,
     ) -> Result<Json<SigningKey>, Problem> {
-        let act = Act {
-            actor: verified.caller.subject.clone(),
-            action,
-            target: Some(format!("keys/{}", key.kid)),
-            outcome: Outcome::Done,
-            detail: Some(format!("{}, {}", key.purpose, key.algorithm)),
-        };
-        let source = Source {
-            address: client_address(request, &self.trusted_proxies),
-            request_id: request_id(request)?,
-        };
-        self.audit.record(act, &source).await?;
+        let act = Act::done(caller.subject.clone(), action, format!("keys/{}", key.kid))
+            .with(Some(format!("{}, {}", key.purpose, key.algorithm)));
+        self.trail.record(request, act).await?;
         shown(key).map(Json).ok_or_else(|| Problem::internal("a stored key can't be shown"))
     }
 }

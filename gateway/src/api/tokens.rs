@@ -214,14 +214,9 @@ impl TokensApi {
         match (&subject, account) {
             (Subject::Service(name), Some(proved)) if proved.account.name.as_str() == name => {
                 self.introspection.accounts.end_token(&claims.jti).await?;
-                let act = Act {
-                    actor: subject.clone(),
-                    action: "revoke_token",
-                    target: Some(target(&proved.account.name)),
-                    outcome: Outcome::Done,
-                    detail: Some(format!("token {}", claims.jti)),
-                };
-                self.door.record(request, act).await
+                let act = Act::done(subject.clone(), "revoke_token", target(&proved.account.name))
+                    .with(Some(format!("token {}", claims.jti)));
+                self.door.trail.record(request, act).await
             }
             (Subject::Service(_), None) => {
                 Err(Problem::invalid_client("Only the account that the token was given to may end it"))
@@ -240,7 +235,7 @@ impl TokensApi {
                     outcome: Outcome::Done,
                     detail: Some(format!("token {}", claims.jti)),
                 };
-                self.door.record(request, act).await
+                self.door.trail.record(request, act).await
             }
         }
     }
@@ -252,9 +247,8 @@ impl TokensApi {
         session: &contract::SessionId,
     ) -> Result<(), Problem> {
         self.introspection.sessions.end(session, Reason::Revoked).await?;
-        let target = Some(format!("sessions/{session}"));
-        let act = Act { actor, action: "revoke_token", target, outcome: Outcome::Done, detail: None };
-        self.door.record(request, act).await
+        let act = Act::done(actor, "revoke_token", format!("sessions/{session}"));
+        self.door.trail.record(request, act).await
     }
 }
 

@@ -4,20 +4,22 @@ use std::sync::Arc;
 
 use contract::{
     Caller, Problem, ProblemKind, Role, SessionId, UserId, caller::CallerOf, document::Policy,
-    operation::Access, payload::Json, users::Identity,
+    operation::Access, payload::Json,
 };
-use kit::client_address::TrustedProxies;
 use poem::Request;
 use poem_openapi::{ApiResponse, OpenApi, Tags, param::Path};
 
-use super::sessions::{Session, session};
+use super::{
+    audit_trail::AuditTrail,
+    sessions::{Session, session},
+};
 use crate::{
     identity::{
-        audit::{Act, Audit, Outcome},
+        audit::Act,
         sessions::{Reason, Sessions},
         throttle::{Throttle, ThrottleFault},
     },
-    services::proxied::{request_id, source},
+    services::proxied::request_id,
     upstream::UsersClient,
 };
 
@@ -50,8 +52,7 @@ pub(crate) struct UserSessionsApi {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) users: Arc<UsersClient>,
     pub(crate) throttle: Arc<Throttle>,
-    pub(crate) audit: Arc<Audit>,
-    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) trail: AuditTrail,
 }
 
 #[OpenApi]
@@ -72,7 +73,7 @@ impl UserSessionsApi {
         /// The user's id
         user_id: Path<UserId>,
     ) -> Result<Json<Vec<Session>>, Problem> {
-        self.identify(request, user_id.0).await?;
+        self.users.existing(user_id.0, &request_id(request)?).await?;
         let current = caller.0.session.as_ref();
         let listed = self.sessions.of_user(user_id.0).await?;
         Ok(Json(listed.into_iter().map(|listed| session(listed, current)).collect()))
@@ -140,7 +141,7 @@ impl UserSessionsApi {
         /// The user's id
         user_id: Path<UserId>,
     ) -> Result<Done, Problem> {
-        let identity = self.identify(request, user_id.0).await?;
+        let identity = self.users.existing(user_id.0, &request_id(request)?).await?;
         let forgotten = self.throttle.forget(identity.user.email.canonical()).await;
         forgotten.map_err(ThrottleFault::from)?;
         self.record(request, &caller.0, "unlock_user", format!("users/{}", user_id.0)).await
@@ -148,12 +149,6 @@ impl UserSessionsApi {
 }
 
 impl UserSessionsApi {
-    async fn identify(&self, request: &Request, id: UserId) -> Result<Identity, Problem> {
-        self.users.identify(id, &request_id(request)?).await?.ok_or_else(|| {
-            Problem::new(ProblemKind::NotFound, "The user with this username does not exist in the system")
-        })
-    }
-
     async fn record(
         &self,
         request: &Request,
@@ -161,14 +156,7 @@ impl UserSessionsApi {
         action: &'static str,
         target: String,
     ) -> Result<Done, Problem> {
-        let act = Act {
-            actor: caller.subject.clone(),
-            action,
-            target: Some(target),
-            outcome: Outcome::Done,
-            detail: None,
-        };
-        self.audit.record(act, &source(request, &self.trusted_proxies)?).await?;
+        self.trail.record(request, Act::done(caller.subject.clone(), action, target)).await?;
         Ok(Done::NoContent)
     }
 }

@@ -43,6 +43,18 @@ pub(crate) struct Act {
     pub(crate) detail: Option<String>,
 }
 
+impl Act {
+    /// Something that was done.
+    pub(crate) fn done(actor: Subject, action: &'static str, target: String) -> Self {
+        Self { actor, action, target: Some(target), outcome: Outcome::Done, detail: None }
+    }
+
+    /// With what else there is to know of it.
+    pub(crate) fn with(self, detail: Option<String>) -> Self {
+        Self { detail, ..self }
+    }
+}
+
 /// Writes and reads the log.
 pub(crate) struct Audit {
     database: Database,
@@ -56,11 +68,7 @@ pub(crate) struct AuditFault(#[from] DatabaseError);
 
 impl From<AuditFault> for Problem {
     fn from(AuditFault(error): AuditFault) -> Self {
-        if error.is_unavailable() {
-            Self::unavailable("Service unavailable", Duration::from_secs(1)).because(error)
-        } else {
-            Self::internal(error)
-        }
+        error.into()
     }
 }
 

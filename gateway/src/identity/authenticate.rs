@@ -69,7 +69,7 @@ impl Verified {
 /// Guards the gateway's own operations.
 impl Guard for Authenticator {
     fn caller(&self, operation: &Operation, headers: &HeaderMap) -> Result<Arc<Caller>, Problem> {
-        let verified = self.admit_to(operation, headers)?;
+        let verified = self.admit(operation, headers)?;
         if operation.recent {
             self.require_recent(&verified)?;
         }
@@ -120,37 +120,28 @@ impl Authenticator {
         &self.gateway
     }
 
-    /// Who sends this request, and whether an operation of this access is open to them.
+    /// Who sends this request, if the operation is open to them.
     ///
     /// # Errors
     /// 400, 401 or 403.
-    pub(crate) fn admit(&self, access: &Access, headers: &HeaderMap) -> Result<Arc<Verified>, Problem> {
-        if *access == Access::Public {
+    pub(crate) fn admit(&self, operation: &Operation, headers: &HeaderMap) -> Result<Arc<Verified>, Problem> {
+        if operation.access == Access::Public {
             return Ok(Arc::clone(&self.anonymous));
         }
-        let verified = match (bearer(headers)?, access) {
-            (Some(token), _) => self.verify(token)?,
-            (None, Access::Optional | Access::Client) => return Ok(Arc::clone(&self.anonymous)),
-            (None, _) => return Err(Problem::missing_credentials()),
-        };
-        match access {
-            Access::Role(role) if !verified.caller.has(role) => Err(Problem::insufficient_role(role)),
-            _ => Ok(verified),
-        }
-    }
-
-    /// As [`Self::admit`], for this operation: its scope too.
-    ///
-    /// # Errors
-    /// 400, 401 or 403.
-    pub(crate) fn admit_to(
-        &self,
-        operation: &Operation,
-        headers: &HeaderMap,
-    ) -> Result<Arc<Verified>, Problem> {
-        let verified = self.admit(&operation.access, headers)?;
+        let verified = self.identify(headers)?;
         operation.check_caller(&verified.caller)?;
         Ok(verified)
+    }
+
+    /// Who sends this request; nobody, where it holds no token.
+    ///
+    /// # Errors
+    /// 400 or 401.
+    pub(crate) fn identify(&self, headers: &HeaderMap) -> Result<Arc<Verified>, Problem> {
+        match bearer(headers)? {
+            Some(token) => self.verify(token),
+            None => Ok(Arc::clone(&self.anonymous)),
+        }
     }
 
     /// Whether a user has signed in lately enough to administer others. An operator's token and a service's are short-lived by

@@ -44,13 +44,11 @@ pub(crate) enum KeyringFault {
 impl From<KeyringFault> for Problem {
     fn from(fault: KeyringFault) -> Self {
         match fault {
-            KeyringFault::Database(error) if error.is_unavailable() => {
-                Self::unavailable("Service unavailable", Duration::from_secs(1)).because(error)
-            }
+            KeyringFault::Database(error) => error.into(),
             KeyringFault::Contended => {
                 Self::unavailable("Service unavailable", Duration::from_secs(1)).because(fault)
             }
-            other => Self::internal(other),
+            KeyringFault::Signing(fault) => Self::internal(fault),
         }
     }
 }

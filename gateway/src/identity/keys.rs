@@ -81,7 +81,7 @@ pub(crate) struct Keys {
     pub(crate) signing: SigningKey,
     pub(crate) verifying: KeySet,
     /// The JWK set as it is served, the signing key first.
-    pub(crate) published: Value,
+    pub(crate) published: String,
     /// The first parts of the access tokens that these keys sign, by which they are told without reading them.
     heads: HashSet<String>,
 }
@@ -114,8 +114,8 @@ impl Keys {
         };
         let public: Vec<Value> =
             good.iter().map(|key| serde_json::from_str(&key.public_jwk)).collect::<Result<_, _>>()?;
-        let published = json!({ "keys": public });
-        let set: JwkSet = serde_json::from_value(published.clone())?;
+        let published = json!({ "keys": public }).to_string();
+        let set: JwkSet = serde_json::from_str(&published)?;
         let heads = good
             .iter()
             .map(|key| {

@@ -5,13 +5,15 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::{digest, rand};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use contract::{Email, Problem, ProblemKind, Timestamp, UserId};
 use kit::database::{Database, DatabaseError};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::master_key::{MasterKey, SealBroken};
+use super::{
+    master_key::{MasterKey, SealBroken},
+    random_secret::{self, NoRandomness, hash},
+};
 use crate::store::one_time_tokens::{self, NewToken};
 
 /// What every token starts with, so that secret scanners know it.
@@ -60,8 +62,8 @@ pub(crate) enum LinkFault {
     Database(#[from] DatabaseError),
     #[error(transparent)]
     Seal(#[from] SealBroken),
-    #[error("no random bytes")]
-    NoRandomness,
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
 }
 
 impl From<LinkFault> for Problem {
@@ -70,9 +72,7 @@ impl From<LinkFault> for Problem {
             LinkFault::Void => {
                 Self::new(ProblemKind::Refused, "This link is not valid: it has expired, or was used before")
             }
-            LinkFault::Database(error) if error.is_unavailable() => {
-                Self::unavailable("Service unavailable", Duration::from_secs(1)).because(error)
-            }
+            LinkFault::Database(error) => error.into(),
             other => Self::internal(other),
         }
     }
@@ -110,9 +110,7 @@ impl Links {
         user: UserId,
         email: &Email,
     ) -> Result<Link, LinkFault> {
-        let mut bytes = [0; 32];
-        rand::fill(&mut bytes).map_err(|_| LinkFault::NoRandomness)?;
-        let token = SecretString::from(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)));
+        let token = random_secret::with_prefix(PREFIX)?;
         let now = kit::clock::now();
         let expires_at = now + purpose.life();
         let hash = hash(token.expose_secret());
@@ -158,10 +156,6 @@ impl Links {
     pub(crate) async fn give_back(&self, taken: &Taken) -> Result<(), LinkFault> {
         Ok(one_time_tokens::give_back(&self.database, taken.id).await?)
     }
-}
-
-fn hash(token: &str) -> Vec<u8> {
-    digest::digest(&digest::SHA256, token.as_bytes()).as_ref().to_vec()
 }
 
 /// An address opens only in the row it was sealed for.

@@ -15,6 +15,9 @@ use kit::database::{Database, DatabaseError};
 use super::{access_token::AccessClaims, freshness::Freshness};
 use crate::store::revocations::{self, Revocation};
 
+/// Beyond a token's own life, how long its revocation is remembered.
+pub(crate) const MARGIN: Duration = Duration::from_mins(2);
+
 /// Rows asked for again at each poll: on PostgreSQL a lower id may be committed after a higher one.
 const OVERLAP: i64 = 256;
 

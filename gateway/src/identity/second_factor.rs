@@ -4,9 +4,9 @@
 //! the same time; a wrong one counts as a failed attempt to sign in. Secrets are sealed under the master key, recovery codes
 //! (80 random bits each) kept as hashes.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
-use aws_lc_rs::{digest, rand};
+use aws_lc_rs::rand;
 use contract::{
     Problem, ProblemKind, Role, Secret, Timestamp, UserId,
     users::{Identity, User},
@@ -15,7 +15,10 @@ use kit::database::{Database, DatabaseError};
 use secrecy::{ExposeSecret, SecretString};
 use totp_rs::{Builder, Totp};
 
-use super::master_key::{MasterKey, SealBroken};
+use super::{
+    master_key::{MasterKey, SealBroken},
+    random_secret::{NoRandomness, hash},
+};
 use crate::store::second_factors;
 
 /// Seconds a code lasts; those of the step before and after are taken too (RFC 6238 §5.2).
@@ -42,16 +45,14 @@ pub(crate) enum FactorFault {
     Seal(#[from] SealBroken),
     #[error("a code generator can't be made: {0}")]
     Generator(#[from] totp_rs::TotpError),
-    #[error("no random bytes")]
-    NoRandomness,
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
 }
 
 impl From<FactorFault> for Problem {
     fn from(fault: FactorFault) -> Self {
         match fault {
-            FactorFault::Database(error) if error.is_unavailable() => {
-                Self::unavailable("Service unavailable", Duration::from_secs(1)).because(error)
-            }
+            FactorFault::Database(error) => error.into(),
             other => Self::internal(other),
         }
     }
@@ -127,7 +128,7 @@ impl SecondFactors {
     /// A new secret for a user's generator. It asks for nothing until [`Self::confirm`].
     pub(crate) async fn propose(&self, user: &User) -> Result<Proposed, FactorFault> {
         let mut bytes = vec![0; SECRET];
-        rand::fill(&mut bytes).map_err(|_| FactorFault::NoRandomness)?;
+        rand::fill(&mut bytes).map_err(|_| NoRandomness)?;
         let totp = self.generator(&bytes, Some(user))?;
         let sealed = self.master_key.seal(&context(user.id), &bytes)?;
         second_factors::propose(&self.database, user.id, sealed, kit::clock::now()).await?;
@@ -214,7 +215,7 @@ fn recovery_codes() -> Result<(Vec<SecretString>, Vec<Vec<u8>>), FactorFault> {
     let (mut codes, mut hashes) = (Vec::new(), Vec::new());
     for _ in 0..CODES {
         let mut bytes = [0; CODE];
-        rand::fill(&mut bytes).map_err(|_| FactorFault::NoRandomness)?;
+        rand::fill(&mut bytes).map_err(|_| NoRandomness)?;
         let text: String = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect();
         hashes.push(hash(&text));
         let groups: Vec<&str> = (0..CODE).step_by(4).map(|start| &text[start..start + 4]).collect();
@@ -231,10 +232,6 @@ fn normal(code: &str) -> Option<String> {
         .map(|character| character.to_ascii_lowercase())
         .collect();
     (text.len() == CODE).then_some(text)
-}
-
-fn hash(code: &str) -> Vec<u8> {
-    digest::digest(&digest::SHA256, code.as_bytes()).as_ref().to_vec()
 }
 
 #[cfg(test)]

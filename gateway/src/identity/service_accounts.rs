@@ -5,17 +5,18 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use aws_lc_rs::{digest, rand};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use contract::{
     Caller, Problem, ProblemKind, Role, Scope, Scopes, ServiceName, Timestamp, Violation, caller::GATEWAY,
     users::Clearable,
 };
 use kit::database::{Database, DatabaseError};
 use sea_orm::{DatabaseTransaction, sea_query::LockType};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
-use super::revocation::Revoked;
+use super::{
+    random_secret::{self, NoRandomness, hash},
+    revocation::{MARGIN, Revoked},
+};
 use crate::store::{
     revocations::{self, Revocation},
     service_accounts::{self as store, StoredAccount, StoredSecret},
@@ -24,14 +25,8 @@ use crate::store::{
 /// What every secret starts with, so that secret scanners know it.
 pub(crate) const PREFIX: &str = "psk_";
 
-/// Random bytes of a secret: no guess finds one, so a plain hash keeps it.
-const RANDOM: usize = 32;
-
 /// Secrets an account has at most: enough for any rotation, and a page of them stays a page.
 const SECRETS: usize = 10;
-
-/// Beyond a token's own life, how long its revocation is remembered.
-const MARGIN: Duration = Duration::from_mins(2);
 
 /// How old the note of a secret's last use may be: noting each would make every token a write of that row.
 const NOTED: Duration = Duration::from_mins(1);
@@ -90,8 +85,8 @@ pub(crate) enum AccountFault {
     Invalid(Vec<Violation>),
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    #[error("no random bytes")]
-    NoRandomness,
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
 }
 
 impl From<AccountFault> for Problem {
@@ -101,10 +96,8 @@ impl From<AccountFault> for Problem {
             AccountFault::Taken | AccountFault::TooManySecrets => ProblemKind::Conflict,
             AccountFault::BeyondOwn(_) => ProblemKind::Forbidden,
             AccountFault::Invalid(violations) => return Self::invalid(violations),
-            AccountFault::Database(error) if error.is_unavailable() => {
-                return Self::unavailable("Service unavailable", Duration::from_secs(1)).because(error);
-            }
-            fault => return Self::internal(fault),
+            AccountFault::Database(error) => return error.into(),
+            AccountFault::NoRandomness(fault) => return Self::internal(fault),
         };
         Self::new(kind, fault.to_string())
     }
@@ -227,9 +220,7 @@ impl ServiceAccounts {
         name: &ServiceName,
         expires_at: Option<Timestamp>,
     ) -> Result<(StoredSecret, SecretString), AccountFault> {
-        let mut random = [0; RANDOM];
-        rand::fill(&mut random).map_err(|_| AccountFault::NoRandomness)?;
-        let text = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random));
+        let text = random_secret::with_prefix(PREFIX)?;
         let transaction = self.database.begin_write().await?;
         let account = held(&transaction, name).await?;
         // Whoever holds the secret may do what the account may.
@@ -242,9 +233,10 @@ impl ServiceAccounts {
         if store::secrets(&transaction, [account.id]).await?.len() >= SECRETS {
             return Err(AccountFault::TooManySecrets);
         }
-        let secret = store::add_secret(&transaction, account.id, &hash(&text), now, expires_at).await?;
+        let secret =
+            store::add_secret(&transaction, account.id, &hash(text.expose_secret()), now, expires_at).await?;
         commit(transaction).await?;
-        Ok((secret, text.into()))
+        Ok((secret, text))
     }
 
     /// Revokes one secret; the tokens that were got with it end, those of other secrets go on.
@@ -360,8 +352,4 @@ async fn held(transaction: &DatabaseTransaction, name: &ServiceName) -> Result<S
 
 async fn commit(transaction: DatabaseTransaction) -> Result<(), DatabaseError> {
     Ok(transaction.commit().await?)
-}
-
-fn hash(secret: &str) -> Vec<u8> {
-    digest::digest(&digest::SHA256, secret.as_bytes()).as_ref().to_vec()
 }

@@ -12,7 +12,7 @@ use super::{
     access_token::{self, Grant},
     keys::{Keys, SigningFault},
     refresh_token::{self, Presented},
-    revocation::Revoked,
+    revocation::{MARGIN, Revoked},
     rotation::Decision,
 };
 use crate::store::{
@@ -20,9 +20,6 @@ use crate::store::{
     revocations::{self, Revocation},
     sessions::{self, ListedSession, NewSession, StoredSession},
 };
-
-/// Beyond a token's own life, how long its revocation is remembered.
-const MARGIN: Duration = Duration::from_mins(2);
 
 /// Why a session ended, as stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,9 +75,7 @@ impl From<SessionFault> for Problem {
             SessionFault::Reused => {
                 Self::invalid_token("The refresh token was used before; the session has ended")
             }
-            SessionFault::Database(error) if error.is_unavailable() => {
-                Self::unavailable("Service unavailable", Duration::from_secs(1)).because(error)
-            }
+            SessionFault::Database(error) => error.into(),
             other => Self::internal(other),
         }
     }
@@ -115,6 +110,12 @@ pub(crate) struct Proved {
     pub(crate) identity: Identity,
     /// Beside the password a second factor was shown.
     pub(crate) second_factor: bool,
+}
+
+impl AsRef<Self> for Proved {
+    fn as_ref(&self) -> &Self {
+        self
+    }
 }
 
 /// Begins, keeps and ends sessions.

@@ -89,10 +89,7 @@ impl From<ThrottleFault> for Problem {
             ThrottleFault::Refused(kind, wait) => {
                 Self::new(ProblemKind::TooManyRequests, kind.refusal()).retry_after(wait)
             }
-            ThrottleFault::Database(error) if error.is_unavailable() => {
-                Self::unavailable("Service unavailable", Duration::from_secs(1)).because(error)
-            }
-            ThrottleFault::Database(error) => Self::internal(error),
+            ThrottleFault::Database(error) => error.into(),
         }
     }
 }

@@ -115,7 +115,7 @@ impl Endpoint for Forward {
 impl Forward {
     async fn forward(&self, mut request: Request) -> Result<Response, Problem> {
         let binding = &self.binding;
-        let caller = binding.authenticator.admit_to(&self.operation, request.headers())?;
+        let caller = binding.authenticator.admit(&self.operation, request.headers())?;
         if self.operation.recent && !is_own(&request, &caller.caller) {
             binding.authenticator.require_recent(&caller)?;
         }

@@ -71,6 +71,16 @@ impl UsersClient {
         }
     }
 
+    /// How a user stands now.
+    ///
+    /// # Errors
+    /// 404 for one that is gone; else as any call.
+    pub(crate) async fn existing(&self, id: UserId, request_id: &RequestId) -> Result<Identity, Problem> {
+        self.identify(id, request_id).await?.ok_or_else(|| {
+            Problem::new(ProblemKind::NotFound, "The user with this username does not exist in the system")
+        })
+    }
+
     /// The user with an address; `None` where there is none.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use contract::{
     },
 };
 
-use super::{Api, problem, set};
+use super::{Api, problem};
 use crate::domain::{Actor, roles::KnownRole};
 
 impl RolesPort for Api {
@@ -20,7 +20,7 @@ impl RolesPort for Api {
 
     async fn create_role(&self, caller: &Caller, role: NewRole) -> Result<WireRole, Problem> {
         let NewRole { name, description } = role;
-        let created = self.users.create_role(Actor::of(caller), name, set(description)).await;
+        let created = self.users.create_role(Actor::of(caller), name, description.value()).await;
         created.map(wire).map_err(problem::of)
     }
 

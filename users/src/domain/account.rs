@@ -3,6 +3,7 @@
 use contract::{Email, Secret, UserId};
 
 use super::{
+    change::Changes,
     error::UsersError,
     password::Owner,
     store::{Decision, UserStore},
@@ -32,19 +33,15 @@ impl<S: UserStore> Users<S> {
     ) -> Result<Changed, UsersError> {
         let user = self.store.find(id).await?.ok_or(UsersError::NotFound)?;
         may_follow(&user, address)?;
-        let names = [&user.first_name, &user.last_name].into_iter().flatten().cloned().collect();
-        let hash = self.passwords.hash(password, Owner { email: user.email.clone(), names }).await?;
+        let owner = Owner { email: user.email.clone(), names: user.names() };
+        let hash = self.passwords.hash(password, owner).await?;
         let now = (self.now)();
         let decide = |user: &User, _| {
             may_follow(user, address)?;
-            let mut after = user.clone();
-            after.password_hash = hash;
-            after.must_change_password = false;
-            after.verified_email = Some(address.canonical().to_owned());
-            after.epoch += 1;
-            after.version += 1;
-            after.updated_at = now;
-            Ok(Decision::Replace(Box::new(after)))
+            Ok(Changes::default().apply(user, Some(hash), now).map_or(Decision::Keep, |mut after| {
+                after.verified_email = Some(address.canonical().to_owned());
+                Decision::Replace(Box::new(after))
+            }))
         };
         let user = self.decided(id, decide).await?;
         Ok(Changed { sessions_ended: true, ..Changed::unchanged(user) })

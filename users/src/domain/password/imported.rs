@@ -11,6 +11,8 @@ mod scrypt;
 
 use std::{fmt, str::FromStr};
 
+use subtle::ConstantTimeEq;
+
 use super::PasswordHash;
 
 /// The longest hash, as text: many times what any known library writes.
@@ -100,12 +102,8 @@ impl FromStr for ImportedHash {
             return Err(ImportFault::Unusable);
         }
         // Django writes the name of its hasher before what the library wrote.
-        let bare = ["argon2$argon2", "bcrypt$$2"].iter().find(|prefix| text.starts_with(**prefix));
-        let written = match bare {
-            Some(prefix) if prefix.starts_with("argon2") => text.strip_prefix("argon2").unwrap_or(text),
-            Some(_) => text.strip_prefix("bcrypt$").unwrap_or(text),
-            None => text,
-        };
+        let django = |hasher, own| text.strip_prefix(hasher).filter(|rest| rest.starts_with(own));
+        let written = django("argon2", "$argon2").or_else(|| django("bcrypt$", "$2")).unwrap_or(text);
         let (first, rest) = match written.strip_prefix('$') {
             Some(inner) => inner.split_once('$').unwrap_or((inner, "")),
             // Django's own forms begin without a dollar sign.
@@ -181,7 +179,7 @@ impl From<ImportedHash> for PasswordHash {
 
 /// Compares in a time that depends on the lengths alone.
 fn is_same(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len() && one.iter().zip(other).fold(0, |different, (a, b)| different | (a ^ b)) == 0
+    one.ct_eq(other).into()
 }
 
 #[cfg(test)]
