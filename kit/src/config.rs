@@ -4,6 +4,7 @@
 //! `PLATFORM__GATEWAY__LISTEN`; every secret can also stand in a file that `…_file` or `…_FILE` names. Unknown keys and
 //! wrong values are refused, all at once, each with where it stands and what would be right.
 
+mod declared;
 mod fault;
 mod file;
 mod kind;
@@ -19,6 +20,9 @@ mod tests;
 mod units;
 mod written;
 
+pub use declared::{
+    BodyChanges, ContractMode, Declared, OperationSettings, RequestChanges, ResponseChanges, ServiceSettings,
+};
 pub use fault::{Fault, Faults, Origin, closest};
 pub use kind::Kind;
 pub use listing::{Entry, shown_database_url};

@@ -1,13 +1,18 @@
-//! Reads a configuration file into keys, raw values and lines, and finds keys that are no settings.
+//! Reads a configuration file into keys, raw values and lines, and services; finds keys that are no settings.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use serde::{Deserialize, de::IntoDeserializer};
 use toml_edit::{Document, Item, TableLike, Value};
 
+use super::declared::{Declared, ServiceSettings};
 use super::fault::{Fault, Origin, closest, did_you_mean};
 use super::kind::Raw;
 use super::table::{SECTIONS, SETTINGS, Setting, find};
+
+/// The list of declared services.
+const SERVICE: &str = "service";
 
 /// One value found in a source.
 pub(super) struct Found {
@@ -27,8 +32,15 @@ pub(super) fn resolve(key: &str) -> Option<(&'static Setting, bool)> {
     setting.secret.then_some((setting, true))
 }
 
-/// Reads the text of a file.
-pub(super) fn read(path: &Path, text: &str, faults: &mut Vec<Fault>) -> Vec<Found> {
+/// What a file holds.
+#[derive(Default)]
+pub(super) struct Read {
+    pub(super) found: Vec<Found>,
+    pub(super) services: Vec<Declared>,
+}
+
+/// Reads the text of a file that stands in `folder`.
+pub(super) fn read(path: &Path, folder: &Path, text: &str, faults: &mut Vec<Fault>) -> Read {
     let document = match Document::parse(text) {
         Ok(document) => document,
         Err(error) => {
@@ -39,19 +51,20 @@ pub(super) fn read(path: &Path, text: &str, faults: &mut Vec<Fault>) -> Vec<Foun
                 problem: format!("is not TOML: {}", error.message().replace('\n', ", ")),
                 remedy: None,
             });
-            return Vec::new();
+            return Read::default();
         }
     };
-    let mut reader = Reader { path, text, faults, found: Vec::new() };
+    let mut reader = Reader { path, folder, text, faults, read: Read::default() };
     reader.top(document.as_table());
-    reader.found
+    reader.read
 }
 
 struct Reader<'a> {
     path: &'a Path,
+    folder: &'a Path,
     text: &'a str,
     faults: &'a mut Vec<Fault>,
-    found: Vec<Found>,
+    read: Read,
 }
 
 impl Reader<'_> {
@@ -60,6 +73,8 @@ impl Reader<'_> {
             let line = self.line(table, name, item);
             if resolve(name).is_some() {
                 self.value(name, item, line);
+            } else if name == SERVICE {
+                self.services(item, line);
             } else if SECTIONS.iter().any(|(section, _)| *section == name) {
                 match item.as_table_like() {
                     Some(section) => self.section(name, section),
@@ -89,6 +104,34 @@ impl Reader<'_> {
         }
     }
 
+    /// Every `[[service]]`, each by itself, so that the faults of all are told at once.
+    fn services(&mut self, item: &Item, line: usize) {
+        let Some(tables) = item.as_array_of_tables() else {
+            let remedy = Some("write [[service]] and its settings below, once for each service".to_owned());
+            return self.fault(line, SERVICE, "is no list of services", remedy);
+        };
+        for table in tables {
+            let line = table.span().map_or(line, |span| line_of(self.text, span.start));
+            let deserializer = Value::InlineTable(table.clone().into_inline_table()).into_deserializer();
+            match ServiceSettings::deserialize(deserializer) {
+                Ok(settings) => {
+                    let named = |other: &&Declared| other.settings.name == settings.name;
+                    if let Some(other) = self.read.services.iter().find(named) {
+                        let problem = format!("{} is declared as well at {}", settings.name, other.origin);
+                        self.fault(line, SERVICE, &problem, Some("give each a name of its own".to_owned()));
+                    }
+                    let origin = Origin::File { path: self.path.to_owned(), line };
+                    self.read.services.push(Declared { settings, origin, folder: self.folder.to_owned() });
+                }
+                Err(error) => {
+                    let line = error.span().map_or(line, |span| line_of(self.text, span.start));
+                    let remedy = "docs/ADDING-A-SERVICE.md lists what a service takes".to_owned();
+                    self.fault(line, SERVICE, error.message().trim_end(), Some(remedy));
+                }
+            }
+        }
+    }
+
     fn unknown_at_top(&mut self, name: &str, item: &Item, line: usize) {
         let sections: Vec<&str> = SECTIONS.iter().map(|(section, _)| *section).collect();
         let remedy = if item.is_table_like() { did_you_mean(name, sections) } else { None }
@@ -106,7 +149,7 @@ impl Reader<'_> {
             _ => Raw::Other("a section, not a value"),
         };
         let origin = Origin::File { path: self.path.to_owned(), line };
-        self.found.push(Found { setting, names_file, raw, origin });
+        self.read.found.push(Found { setting, names_file, raw, origin });
     }
 
     fn line(&self, table: &dyn TableLike, name: &str, item: &Item) -> usize {

@@ -2,7 +2,7 @@
 //! that a later layer covers, and everything wrong is reported at once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use config::{Config, ConfigError, Map, Source, Value, ValueKind};
 use secrecy::ExposeSecret;
@@ -50,6 +50,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Faults> {
     let mut faults = Vec::new();
     let mut warnings = Vec::new();
     let (file, in_file) = from_file(sources, &mut faults);
+    let file::Read { found: in_file, services } = in_file;
     let in_environment = from_environment(sources, if sources.strict { &mut faults } else { &mut warnings });
     let in_flags = from_flags(sources, &mut faults);
 
@@ -61,7 +62,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Faults> {
     if !faults.is_empty() {
         return Err(Faults(faults));
     }
-    let whole = builder.build().and_then(|merged| Settings::from_config(merged, origins));
+    let whole = builder.build().and_then(|merged| Settings::from_config(merged, origins, services));
     let settings = whole.map_err(|error| Faults(vec![internal(&error)]))?;
     let crossed = settings.cross_faults();
     if crossed.is_empty() { Ok(Loaded { settings, warnings, file }) } else { Err(Faults(crossed)) }
@@ -168,7 +169,7 @@ fn layer(found: Vec<Found>, origins: &mut BTreeMap<&'static str, Origin>, faults
     layer
 }
 
-fn from_file(sources: &Sources, faults: &mut Vec<Fault>) -> (Option<PathBuf>, Vec<Found>) {
+fn from_file(sources: &Sources, faults: &mut Vec<Fault>) -> (Option<PathBuf>, file::Read) {
     let named = match (&sources.file, sources.environment.get("PLATFORM_CONFIG")) {
         (Some(path), _) => Some((path.clone(), Origin::Flag("--config".to_owned()))),
         (None, Some(path)) if !path.is_empty() => {
@@ -182,11 +183,13 @@ fn from_file(sources: &Sources, faults: &mut Vec<Fault>) -> (Option<PathBuf>, Ve
     };
     match std::fs::read_to_string(sources.folder.join(&path)) {
         Ok(text) => {
-            let found = file::read(&path, text.strip_prefix('\u{feff}').unwrap_or(&text), faults);
-            (Some(path), found)
+            let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+            let folder = sources.folder.join(&path).parent().map(Path::to_owned).unwrap_or_default();
+            let read = file::read(&path, &folder, text, faults);
+            (Some(path), read)
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && named_by.is_none() => {
-            (None, Vec::new())
+            (None, file::Read::default())
         }
         Err(error) => {
             faults.push(Fault {
@@ -200,7 +203,7 @@ fn from_file(sources: &Sources, faults: &mut Vec<Fault>) -> (Option<PathBuf>, Ve
                 remedy: Some("`platform config init` writes one".to_owned())
                     .filter(|_| error.kind() == std::io::ErrorKind::NotFound),
             });
-            (Some(path), Vec::new())
+            (Some(path), file::Read::default())
         }
     }
 }

@@ -32,6 +32,8 @@ pub struct Settings {
     pub compat: CompatSettings,
     /// `[ops]`
     pub ops: OpsSettings,
+    /// Every `[[service]]`, in the file's order.
+    pub services: Vec<super::Declared>,
     pub(super) origins: BTreeMap<&'static str, Origin>,
     pub(super) merged: Config,
 }
@@ -214,10 +216,11 @@ impl Settings {
     pub(super) fn from_config(
         merged: Config,
         origins: BTreeMap<&'static str, Origin>,
+        services: Vec<super::Declared>,
     ) -> Result<Self, ConfigError> {
         let Tree { data_dir, log, gateway, users, mail, database, compat, ops } =
             merged.clone().try_deserialize()?;
-        Ok(Self { data_dir, log, gateway, users, mail, database, compat, ops, origins, merged })
+        Ok(Self { data_dir, log, gateway, users, mail, database, compat, ops, services, origins, merged })
     }
 
     /// Where the value of a setting came from.

@@ -264,3 +264,46 @@ fn keys_are_unique_and_their_sections_known() {
     let known: BTreeMap<_, _> = table::SECTIONS.iter().copied().collect();
     assert!(SETTINGS.iter().filter_map(Setting::section).all(|section| known.contains_key(section)));
 }
+
+fn with_services(text: &str) -> Result<Loaded, Faults> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(DEFAULT_FILE), text).unwrap();
+    load(&Sources { folder: folder.path().to_owned(), ..Sources::default() })
+}
+
+#[test]
+fn a_declared_service_is_read_with_its_defaults() {
+    let loaded = with_services(
+        "[log]\nlevel = \"warn\"\n\n[[service]]\nname = \"orders\"\nopenapi = \"orders.yaml\"\nurls = [\"http://127.0.0.1:9000\"]\n\
+         timeout = \"2s\"\nbody_limit = \"1GiB\"\naccess = \"role:clerk\"\n\n[service.operations.getOrder]\naccess = \"public\"\n\
+         request.headers.set = { x-tenant = \"a\" }\n",
+    )
+    .unwrap();
+    let [declared] = loaded.settings.services.as_slice() else { panic!("one service") };
+    let service = &declared.settings;
+    assert_eq!(service.name.as_str(), "orders");
+    assert_eq!(service.timeout, Some(std::time::Duration::from_secs(2)));
+    assert_eq!(service.body_limit, Some(1 << 30));
+    assert_eq!(service.contract, crate::config::ContractMode::Enforce);
+    assert_eq!(service.access.text(), "role:clerk");
+    assert_eq!(declared.origin.to_string(), "platform.toml:4");
+    let operation = &service.operations["getOrder"];
+    assert_eq!(operation.access.as_ref().map(contract::operation::Access::text).as_deref(), Some("public"));
+    assert_eq!(operation.request.headers.set["x-tenant"], "a");
+}
+
+#[test]
+fn everything_wrong_with_declared_services_is_told_at_once_with_its_line() {
+    let faults = with_services(
+        "[[service]]\nname = \"Orders\"\nopenapi = \"o.yaml\"\nurls = []\n\n[[service]]\nname = \"carts\"\nopenapi = \"c.yaml\"\n\
+         urls = [\"http://127.0.0.1:1\"]\ntime_out = \"2s\"\n\n[[service]]\nname = \"stock\"\nopenapi = \"s.yaml\"\n\
+         urls = [\"http://127.0.0.1:1\"]\naccess = \"everyone\"\n",
+    )
+    .unwrap_err()
+    .to_string();
+    for part in
+        ["platform.toml:2", "not a service's name", "platform.toml:10", "time_out", "platform.toml:16", "everyone"]
+    {
+        assert!(faults.contains(part), "{part} in {faults}");
+    }
+}
