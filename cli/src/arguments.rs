@@ -10,6 +10,7 @@ mod exchange;
 mod keys;
 mod operation;
 mod role;
+mod service;
 mod service_account;
 mod session;
 
@@ -28,6 +29,7 @@ pub(crate) use exchange::{FileForm, ImportArguments};
 pub(crate) use keys::{Algorithm as KeyAlgorithm, KeyCommand, Purpose as KeyPurpose};
 pub(crate) use operation::{ConfigCommand, MigrateCommand, MigrateTarget, ServeArguments, Service};
 pub(crate) use role::RoleCommand;
+pub(crate) use service::ServiceCommand;
 pub(crate) use service_account::{Rights, ServiceAccountCommand, ServiceAccountGrant, ServiceAccountLogin};
 pub(crate) use session::SessionCommand;
 
@@ -142,6 +144,13 @@ pub(crate) enum Verb {
         /// What to do.
         #[command(subcommand)]
         verb: KeyCommand,
+    },
+    /// See what is behind the gateway, and check the documents by which it is bound
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Service {
+        /// What to do.
+        #[command(subcommand)]
+        verb: ServiceCommand,
     },
     /// Show, check and write the configuration
     #[command(subcommand_required = true, arg_required_else_help = true)]

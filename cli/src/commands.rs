@@ -9,6 +9,7 @@ mod openapi;
 mod role;
 mod routes;
 mod serve;
+mod service;
 mod service_account;
 mod session;
 mod token;
@@ -32,8 +33,9 @@ pub(crate) fn run(arguments: Arguments, context: &mut Context) -> Outcome {
         Verb::Key { verb } => small(key::run(context, &global, verb)),
         Verb::Token { verb } => small(token::run(context, &global, verb)),
         Verb::Config { verb } => config::run(context, &global, verb),
-        Verb::Routes => routes::run(context),
-        Verb::OpenApi { file } => openapi::run(context, file.as_deref()),
+        Verb::Service { verb } => small(service::run(context, &global, verb)),
+        Verb::Routes => small(routes::run(context, &global)),
+        Verb::OpenApi { file } => small(openapi::run(context, &global, file.as_deref())),
         Verb::Completions { shell } => completions::run(context, shell),
     }
 }

@@ -129,6 +129,7 @@ pub(crate) fn gateway(
         limits: limits(settings),
         body_bytes: gateway.request_body_limit,
         users_url,
+        services: settings.services.clone(),
         upstream_connect_time: gateway.upstream_connect_timeout,
         upstream_time: gateway.upstream_timeout,
         trusted_proxies,

@@ -3,6 +3,8 @@
 //! poem-openapi knows paths, types and the statuses of success. Problems, security and examples come from the operation's
 //! [`Policy`] here, so that the gateway and the service serve the same words.
 
+pub mod problems;
+
 use std::{
     collections::{BTreeMap, HashMap},
     marker::PhantomData,
@@ -15,7 +17,8 @@ use poem_openapi::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{Scope, operation::Access, problem::PROBLEM_JSON};
+use self::problems::Takes;
+use crate::{Scope, operation::Access};
 
 /// Where service accounts get their tokens.
 pub const TOKEN_PATH: &str = "/api_v1/auth/token";
@@ -156,8 +159,8 @@ pub fn merge(about: &About, documents: &[Value]) -> Result<Value, DocumentError>
     let mut paths = Map::new();
     let mut tags: Vec<Value> = Vec::new();
     let mut schemas = BTreeMap::from([
-        ("Problem".to_owned(), problem_schema()),
-        ("Violation".to_owned(), violation_schema()),
+        ("Problem".to_owned(), problems::schema()),
+        ("Violation".to_owned(), problems::violation_schema()),
     ]);
     for document in documents {
         for (path, item) in document.get("paths").and_then(Value::as_object).into_iter().flatten() {
@@ -231,6 +234,19 @@ fn told(scope: &str) -> String {
     }
 }
 
+/// What an operation asks for, as its `security`.
+#[must_use]
+pub fn security(access: &Access, scope: Option<&Scope>) -> Value {
+    let scopes: Vec<&Scope> = scope.into_iter().collect();
+    match access {
+        Access::Public => json!([]),
+        Access::Optional => json!([{ "bearer": [] }, { "service": scopes }, {}]),
+        Access::Client if scope.is_some() => json!([{ "client": [] }, { "bearer": [] }, {}]),
+        Access::Client => json!([{ "client": [] }, {}]),
+        Access::SignedIn | Access::Role(_) => json!([{ "bearer": [] }, { "service": scopes }]),
+    }
+}
+
 fn complete(operation: &mut Value, policy: &Policy) {
     let takes_body = operation.get("requestBody").is_some();
     let takes_values = takes_body || operation.get("parameters").is_some();
@@ -250,118 +266,18 @@ fn complete(operation: &mut Value, policy: &Policy) {
     if policy.oauth {
         map.insert("x-platform-problems".to_owned(), "oauth".into());
     }
-    map.insert(
-        "security".to_owned(),
-        match policy.access {
-            Access::Public => json!([]),
-            Access::Optional => json!([{ "bearer": [] }, { "service": [policy.scope] }, {}]),
-            Access::Client if policy.scope.is_some() => json!([{ "client": [] }, { "bearer": [] }, {}]),
-            Access::Client => json!([{ "client": [] }, {}]),
-            Access::SignedIn | Access::Role(_) => json!([{ "bearer": [] }, { "service": [policy.scope] }]),
-        },
-    );
+    map.insert("security".to_owned(), security(&policy.access, policy.scope.as_ref()));
     if let Some(parameters) = map.get_mut("parameters").and_then(Value::as_array_mut) {
         parameters.iter_mut().for_each(without_example_if_optional);
     }
     let Some(responses) = map.get_mut("responses").and_then(Value::as_object_mut) else { return };
-    let mut problems: Vec<u16> = policy.problems.to_vec();
-    // Every operation can answer these, whoever serves it: the listener, the gateway or the service.
-    problems.extend([400, 405, 429, 431, 500, 502, 503, 504]);
-    if matches!(policy.access, Access::Client | Access::SignedIn | Access::Role(_)) {
-        problems.push(401);
-    }
-    if policy.scope.is_some() {
-        problems.push(403);
-    }
-    if takes_body {
-        problems.extend([408, 413, 415]);
-    }
-    if takes_values {
-        problems.push(422);
-    }
-    problems.sort_unstable();
-    problems.dedup();
-    for status in problems {
-        responses.insert(status.to_string(), problem_response(status, policy.oauth));
+    let takes = Takes { body: takes_body, values: takes_values };
+    let statuses = problems::statuses(&policy.access, policy.scope.is_some(), takes, policy.problems);
+    for status in statuses {
+        responses.insert(status.to_string(), problems::response(status, policy.oauth));
     }
     let sorted: BTreeMap<String, Value> = std::mem::take(responses).into_iter().collect();
     responses.extend(sorted);
-}
-
-fn problem_response(status: u16, oauth: bool) -> Value {
-    let description = match status {
-        400 => "The request can't be read, or is refused for the reason given",
-        401 => "Credentials are missing or not good",
-        403 => "The caller may not do this",
-        404 => "There is no such thing",
-        405 => "The path has no such method",
-        408 => "The request came too slowly",
-        409 => "It would break a rule of the data",
-        412 => "The version named is not the current one",
-        413 => "The body is too large",
-        415 => "The media type is not taken",
-        422 => "Values do not fit; each is listed",
-        429 => "Too many requests",
-        431 => "The request's head is too large",
-        500 => "A fault of ours",
-        502 => "A service's answer breaks its contract",
-        503 => "A service can't be reached, or is overloaded",
-        _ => "A service did not answer in time",
-    };
-    let mut response = json!({
-        "description": description,
-        "content": { PROBLEM_JSON: { "schema": { "$ref": "#/components/schemas/Problem" } } },
-    });
-    if oauth {
-        // What refuses a request before the operation is reached tells no code, and is a plain problem.
-        let schema = json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
-        response["content"]["application/json"] = schema;
-    }
-    let header = |text: &str| json!({ "description": text, "schema": { "type": "string" } });
-    let headers = match status {
-        401 => Some(json!({ "WWW-Authenticate": header("The challenge (RFC 6750)") })),
-        405 => Some(json!({ "Allow": header("The methods that the path has") })),
-        429 | 503 => Some(json!({ "Retry-After": header("Seconds to wait") })),
-        _ => None,
-    };
-    if let (Some(headers), Some(map)) = (headers, response.as_object_mut()) {
-        map.insert("headers".to_owned(), headers);
-    }
-    response
-}
-
-fn problem_schema() -> Value {
-    json!({
-        "type": "object",
-        "title": "Problem",
-        "description": "A problem answer (RFC 9457).",
-        "required": ["type", "title", "status", "detail", "instance", "request_id"],
-        "properties": {
-            "type": { "type": "string", "format": "uri", "description": "Names the kind of problem.", "example": "urn:platform:problem:not-found" },
-            "title": { "type": "string", "description": "The kind of problem, for people.", "example": "Not Found" },
-            "status": { "type": "integer", "format": "int32", "description": "The HTTP status, again.", "example": 404 },
-            "detail": { "type": "string", "description": "What went wrong this time, for people.", "example": "The user with this username does not exist in the system" },
-            "instance": { "type": "string", "description": "The path of the request.", "example": "/api_v1/users/42" },
-            "request_id": { "type": "string", "description": "Names this request in the logs.", "example": "0199f0c2b1a47d3e9c5f1e2d3c4b5a69" },
-            "error": { "type": "string", "description": "For the OAuth operations: the code of RFC 6749 §5.2.", "example": "invalid_request" },
-            "error_description": { "type": "string", "description": "Beside `error`: `detail` again." },
-            "errors": { "type": "array", "description": "For 422: every value that does not fit.", "items": { "$ref": "#/components/schemas/Violation" } },
-        },
-    })
-}
-
-fn violation_schema() -> Value {
-    json!({
-        "type": "object",
-        "title": "Violation",
-        "description": "One value that does not fit.",
-        "required": ["in", "pointer", "detail"],
-        "properties": {
-            "in": { "type": "string", "enum": ["body", "path", "query", "header"], "description": "Where the value stands." },
-            "pointer": { "type": "string", "description": "A JSON Pointer into the body; for a parameter, `/` and its name.", "example": "/email" },
-            "detail": { "type": "string", "description": "What is wrong with it.", "example": "value is not a valid email address" },
-        },
-    })
 }
 
 /// Swagger UI sends the example of a parameter that its user left alone: a filter nobody asked for.

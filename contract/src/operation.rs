@@ -1,10 +1,16 @@
 //! One operation of a service, whatever bound it: what it takes, what it answers, who may call it.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod draft;
+mod media;
+mod parameters;
+
+use std::{collections::BTreeMap, str::FromStr, sync::Arc};
 
 use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::Value;
 
+use self::draft::Draft;
+pub use self::media::Media;
 use crate::{
     Caller, Problem, ProblemKind, Role, Scope, Violation,
     payload::{
@@ -42,14 +48,26 @@ impl Access {
             Self::Role(role) => format!("role:{role}"),
         }
     }
+}
 
-    fn parse(text: &str) -> Option<Self> {
+/// The text names no access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is no access: it takes public, optional, signed-in or role:<name>")]
+pub struct NotAnAccess;
+
+impl FromStr for Access {
+    type Err = NotAnAccess;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
-            "public" => Some(Self::Public),
-            "optional" => Some(Self::Optional),
-            "client" => Some(Self::Client),
-            "signed-in" => Some(Self::SignedIn),
-            _ => text.strip_prefix("role:")?.parse().ok().map(Self::Role),
+            "public" => Ok(Self::Public),
+            "optional" => Ok(Self::Optional),
+            "client" => Ok(Self::Client),
+            "signed-in" => Ok(Self::SignedIn),
+            _ => {
+                let role = text.strip_prefix("role:").and_then(|role| role.parse().ok());
+                role.map(Self::Role).ok_or(NotAnAccess)
+            }
         }
     }
 }
@@ -60,7 +78,19 @@ struct Parameter {
     name: String,
     place: Place,
     required: bool,
+    style: Style,
     schema: NodeId,
+}
+
+/// How a list stands in a parameter's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    /// The key stands once for each value.
+    Repeated,
+    /// One text with something between.
+    Separated(char),
+    /// In a way that is left to the service.
+    Unread,
 }
 
 /// A body of a request or an answer, by media type.
@@ -184,47 +214,6 @@ impl Operation {
         }
     }
 
-    /// Checks the parameters: `path` gives a path parameter's decoded text by name.
-    ///
-    /// # Errors
-    /// 400 for a single-valued query key that is repeated, 422 for all values that don't fit.
-    pub fn check_parameters<'p>(
-        &self,
-        path: impl Fn(&str) -> Option<&'p str>,
-        query: Option<&str>,
-        headers: &HeaderMap,
-    ) -> Result<(), Problem> {
-        let mut violations = Vec::new();
-        for parameter in &self.parameters {
-            let text = match parameter.place {
-                Place::Path => path(&parameter.name).map(str::to_owned),
-                Place::Query => single_query_value(query, &parameter.name)?,
-                Place::Header => {
-                    headers.get(&parameter.name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-                }
-                Place::Body => None,
-            };
-            match text {
-                Some(text) => {
-                    violations.extend(self.schema.check_parameter(parameter.schema, &text).into_iter().map(
-                        |violation| Violation {
-                            place: parameter.place,
-                            pointer: format!("/{}", parameter.name),
-                            detail: violation.detail,
-                        },
-                    ));
-                }
-                None if parameter.required => violations.push(Violation {
-                    place: parameter.place,
-                    pointer: format!("/{}", parameter.name),
-                    detail: "field required".to_owned(),
-                }),
-                None => {}
-            }
-        }
-        if violations.is_empty() { Ok(()) } else { Err(Problem::invalid(violations)) }
-    }
-
     /// Checks a request body.
     ///
     /// # Errors
@@ -302,142 +291,6 @@ impl Operation {
             .get(status.as_str())
             .or_else(|| self.responses.get(&format!("{}XX", status.as_u16() / 100)))
             .or_else(|| self.responses.get("default"))
-    }
-}
-
-impl Content {
-    fn media_named(&self, content_type: &str) -> Option<NodeId> {
-        self.media.iter().find(|(name, _)| is_media_type(content_type, &[name])).map(|(_, node)| *node)
-    }
-
-    fn wanted(&self) -> &str {
-        self.media.first().map_or("application/json", |(name, _)| name)
-    }
-}
-
-/// The one value of a query key, decoded as a form field.
-fn single_query_value(query: Option<&str>, name: &str) -> Result<Option<String>, Problem> {
-    let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    let mut values = pairs.filter(|(key, _)| key == name);
-    let first = values.next().map(|(_, value)| value.into_owned());
-    if values.next().is_some() {
-        return Err(Problem::new(
-            ProblemKind::MalformedRequest,
-            format!("The query parameter {name} stands twice"),
-        ));
-    }
-    Ok(first)
-}
-
-/// An operation whose schemas are not finished yet.
-struct Draft(Operation);
-
-impl Draft {
-    fn read(
-        compiler: &mut Compiler<'_>,
-        document: &Value,
-        path: &str,
-        method: Method,
-        item: &Value,
-        operation: &Value,
-    ) -> Result<Self, CompileError> {
-        let at = format!(
-            "/paths/{}/{}",
-            path.replace('~', "~0").replace('/', "~1"),
-            method.as_str().to_ascii_lowercase()
-        );
-        let text = |name: &str| operation.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let mut parameters = Vec::new();
-        let listed = [item, operation].into_iter().filter_map(|value| value.get("parameters")?.as_array());
-        for (index, declared) in listed.flatten().enumerate() {
-            let pointer = format!("{at}/parameters/{index}");
-            parameters.extend(parameter(compiler, resolve(document, declared), &pointer)?);
-        }
-        let request = match operation.get("requestBody") {
-            Some(body) => Some(content(compiler, resolve(document, body), &format!("{at}/requestBody"))?),
-            None => None,
-        };
-        let mut responses = BTreeMap::new();
-        for (status, response) in operation.get("responses").and_then(Value::as_object).into_iter().flatten()
-        {
-            let declared =
-                content(compiler, resolve(document, response), &format!("{at}/responses/{status}"))?;
-            responses.insert(status.to_ascii_uppercase().replace("DEFAULT", "default"), declared);
-        }
-        Ok(Self(Operation {
-            id: text("operationId"),
-            method,
-            path: path.to_owned(),
-            summary: text("summary"),
-            access: access(document, operation),
-            recent: operation.get("x-platform-recent") == Some(&Value::Bool(true)),
-            oauth: operation.get("x-platform-problems").and_then(Value::as_str) == Some("oauth"),
-            scope: operation
-                .get("x-platform-scope")
-                .and_then(Value::as_str)
-                .and_then(|name| name.parse().ok()),
-            parameters,
-            request,
-            responses,
-            schema: Arc::default(),
-        }))
-    }
-
-    fn finish(mut self, schema: &Arc<Schema>) -> Operation {
-        self.0.schema = Arc::clone(schema);
-        self.0
-    }
-}
-
-/// Follows one `$ref` to a component that is no schema.
-fn resolve<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
-    let target = value.get("$ref").and_then(Value::as_str).and_then(|target| target.strip_prefix('#'));
-    target.and_then(|pointer| document.pointer(pointer)).unwrap_or(value)
-}
-
-fn parameter(
-    compiler: &mut Compiler<'_>,
-    declared: &Value,
-    pointer: &str,
-) -> Result<Option<Parameter>, CompileError> {
-    let place = match declared.get("in").and_then(Value::as_str) {
-        Some("path") => Place::Path,
-        Some("query") => Place::Query,
-        Some("header") => Place::Header,
-        _ => return Ok(None),
-    };
-    let (Some(name), Some(schema)) = (declared.get("name").and_then(Value::as_str), declared.get("schema"))
-    else {
-        return Ok(None);
-    };
-    Ok(Some(Parameter {
-        name: name.to_owned(),
-        place,
-        required: declared.get("required") == Some(&Value::Bool(true)),
-        schema: compiler.compile(schema, &format!("{pointer}/schema"))?,
-    }))
-}
-
-fn content(compiler: &mut Compiler<'_>, declared: &Value, pointer: &str) -> Result<Content, CompileError> {
-    let mut media = Vec::new();
-    for (name, media_type) in declared.get("content").and_then(Value::as_object).into_iter().flatten() {
-        let schema = media_type.get("schema").unwrap_or(&Value::Bool(true));
-        media.push((name.clone(), compiler.compile(schema, &format!("{pointer}/content/{name}/schema"))?));
-    }
-    Ok(Content { required: declared.get("required") == Some(&Value::Bool(true)), media })
-}
-
-/// Who may call: as `x-platform-access` says, else by the `security` that the operation or the document asks for.
-fn access(document: &Value, operation: &Value) -> Access {
-    if let Some(access) = operation.get("x-platform-access").and_then(Value::as_str).and_then(Access::parse) {
-        return access;
-    }
-    match operation.get("security").or_else(|| document.get("security")).and_then(Value::as_array) {
-        Some(schemes) if !schemes.is_empty() => {
-            let open = schemes.iter().any(|scheme| scheme.as_object().is_some_and(serde_json::Map::is_empty));
-            if open { Access::Optional } else { Access::SignedIn }
-        }
-        _ => Access::Public,
     }
 }
 

@@ -9,5 +9,5 @@ mod node;
 mod prune;
 
 pub use check::{Checked, Syntax};
-pub use compile::{CompileError, Compiler};
+pub use compile::{CompileError, Compiler, pointer_token};
 pub use node::{NodeId, Schema};

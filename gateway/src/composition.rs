@@ -4,8 +4,10 @@
 //! 2. `kit::edge::Edge`: names the request before anything can fail, and turns every failure inside into a problem answer;
 //!    refuses paths and framing that two readers could read differently before any route sees them.
 //! 3. `LookUpKeys`: the key of a token that was signed a moment ago elsewhere is read before the token can be refused for it.
-//! 4. The router: a path that nobody has costs no token check.
-//! 5. `Forward` or `Checked`: the caller first (who may not call learns nothing of the schema), then parameters, then the
+//! 4. `Door`: operations of declared services leave here, by a router that a reload swaps; their further way is in
+//!    `services/declared/forward.rs`.
+//! 5. The router: a path that nobody has costs no token check.
+//! 6. `Forward` or `Checked`: the caller first (who may not call learns nothing of the schema), then parameters, then the
 //!    body, read only for who may send one; then the call, and the check of what came back.
 
 use std::sync::Arc;
@@ -46,7 +48,10 @@ use crate::{
     },
     identity::{introspection::Introspection, keys::Purpose},
     parts::Parts,
-    services::proxied::{Binding, Proxied},
+    services::{
+        declared::{Door, Shared},
+        proxied::{Binding, Proxied},
+    },
 };
 
 /// Paths beside the operations: the keys, the documents, the pages.
@@ -70,7 +75,7 @@ pub(crate) fn public(
     parts: &Parts,
     operations: Vec<Operation>,
     limit: BodyLimit,
-    document: Option<String>,
+    docs: bool,
 ) -> impl Endpoint<Output = Response> + use<> {
     let mut paths = Routes::of(&operations);
     for path in PLAIN.into_iter().chain(account_pages::PATHS) {
@@ -108,8 +113,7 @@ pub(crate) fn public(
     };
     let sessions = SessionsApi { sessions: Arc::clone(&parts.sessions), trail: trail(parts) };
     let audit = AuditApi { audit: Arc::clone(&parts.audit) };
-    let metadata =
-        Metadata::new(&parts.client_grants.issuer, &parts.service_accounts.known.scopes, document.is_some());
+    let metadata = Metadata::new(&parts.client_grants.issuer, &parts.service_accounts.known.scopes, docs);
     let administration = administration(parts);
     let guard: Arc<dyn kit::checked::Guard> = Arc::clone(&parts.authenticator) as _;
     let api = OpenApiService::new(
@@ -136,15 +140,24 @@ pub(crate) fn public(
             poem::get(JwkSetEndpoint::new(&parts.keyring, Purpose::Internal)),
         );
     route = account_pages::routes(route);
-    if let Some(document) = document {
+    if docs {
         for path in DOCS {
             paths.add(path, Method::GET);
         }
-        route = docs::routes(route, document);
+        route = docs::routes(route, &parts.declared);
     }
     let route = route.nest_no_strip("/", api.into_endpoint()).map_to_response();
+    let shared = Shared {
+        authenticator: Arc::clone(&parts.authenticator),
+        trusted_proxies: parts.trusted_proxies.clone(),
+        limit,
+    };
+    let route = Door { inner: route, bound: Arc::clone(&parts.declared), shared: Arc::new(shared) };
     let route = LookUpKeys { inner: route, keyring: Arc::clone(&parts.keyring) };
-    Edge::new(route, "gateway", Arc::new(paths), Trust::Nobody).shared_with(parts.cors.clone())
+    let bound = Arc::clone(&parts.declared);
+    Edge::new(route, "gateway", Arc::new(paths), Trust::Nobody)
+        .shared_with(parts.cors.clone())
+        .asking(Arc::new(move |path| bound.load().methods(path)))
 }
 
 fn trail(parts: &Parts) -> AuditTrail {

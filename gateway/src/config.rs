@@ -3,7 +3,9 @@
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use contract::Role;
-use kit::{client_address::TrustedProxies, cors::Origins, database::DatabaseUrl, server::Limits};
+use kit::{
+    client_address::TrustedProxies, config::Declared, cors::Origins, database::DatabaseUrl, server::Limits,
+};
 
 use crate::{
     identity::master_key::MasterKey,
@@ -53,6 +55,8 @@ pub struct Config {
     pub body_time: Duration,
     /// Where the users service is, such as `http://127.0.0.1:8002`.
     pub users_url: String,
+    /// Services that are bound by their OpenAPI documents.
+    pub services: Vec<Declared>,
     /// How long a connection to a service may take.
     pub upstream_connect_time: Duration,
     /// How long a service may take to answer whole.

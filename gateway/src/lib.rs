@@ -19,4 +19,5 @@ pub use identity::{
     operator::{OPERATOR_TOKEN_TIME, OperatorError, operator_token},
 };
 pub use mail::{BadTemplate, BadTransport, Templates, Transport};
-pub use serve::{Listeners, Service, StartError, bind, bind_on};
+pub use serve::{Listeners, Published, Service, StartError, bind, bind_on, published};
+pub use services::declared::{BindFault, ServiceFault};

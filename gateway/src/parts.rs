@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use kit::{client_address::TrustedProxies, cors::Origins, database::Database};
 
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
         sessions::Sessions, throttle::Throttle,
     },
     mail::{Outbox, Postman},
+    services::declared::Bound,
     upstream::{Upstream, UsersClient},
 };
 
@@ -18,6 +20,8 @@ use crate::{
 pub(crate) struct Parts {
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) users: Arc<UsersClient>,
+    /// Services that are bound by their documents; swapped whole by a reload.
+    pub(crate) declared: Arc<ArcSwap<Bound>>,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) keyring: Arc<Keyring>,

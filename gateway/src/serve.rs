@@ -2,9 +2,11 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use contract::operation::Operation;
 use kit::{
     body::BodyLimit,
+    config::Declared,
     database::{Database, DatabaseError},
     edge::{Edge, Trust},
     health::{Check, Live, Ready},
@@ -36,8 +38,9 @@ use crate::{
     },
     mail::{Outbox, Postman},
     parts::Parts,
+    services::declared::{self, BindFault, Bound, Times},
     store,
-    upstream::{Upstream, UsersClient},
+    upstream::{PoolConfig, Upstream, UsersClient},
 };
 
 /// Letters that can be asked for about one account from one address before a wait, and how long they are remembered.
@@ -70,9 +73,16 @@ pub enum StartError {
     /// A service's address is no URL.
     #[error("users.url: {0}")]
     UpstreamUrl(String),
+    /// Declared services can't be bound; a line each.
+    #[error("{}", lines(.0))]
+    Services(Vec<BindFault>),
     /// The documents do not fit together.
     #[error(transparent)]
     Document(#[from] OperationsError),
+}
+
+fn lines(faults: &[BindFault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ")
 }
 
 impl From<KeyringFault> for StartError {
@@ -97,7 +107,7 @@ pub struct Service {
     parts: Parts,
     watch: Watch,
     operations: Vec<Operation>,
-    document: Option<String>,
+    docs: bool,
     limit: BodyLimit,
 }
 
@@ -145,14 +155,12 @@ pub async fn bind_on(listeners: Listeners, config: Config) -> Result<Service, St
         Database::connect(&config.database_url, config.database_connections, "platform-gateway").await?;
     database.require_schema(&store::SCHEMA).await?;
     let Listeners { public: server, ops } = listeners;
-    let merged = public_document().map_err(OperationsError::from)?;
-    let document = config.docs.then(|| merged.to_string());
     let operations: Vec<Operation> = operations()?.into_iter().map(|(_, operation)| operation).collect();
     let limit = BodyLimit { bytes: config.body_bytes, time: config.body_time };
     let parts = parts(&config, database, server.address()).await?;
     let own = Database::connect(&config.database_url, WATCH_CONNECTIONS, "platform-gateway-watch").await?;
     let watch = watch::begin(Arc::clone(&parts.revoked), Arc::clone(&parts.keyring), own).await?;
-    Ok(Service { server, ops, parts, watch, operations, document, limit })
+    Ok(Service { server, ops, parts, watch, operations, docs: config.docs, limit })
 }
 
 async fn listen(setting: &'static str, address: SocketAddr, limits: Limits) -> Result<Server, StartError> {
@@ -211,10 +219,17 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         issuer: sessions.issuer.clone(),
         audience: config.audience.clone(),
     });
-    let upstream = Upstream::new(&config.users_url, config.upstream_connect_time, config.upstream_time)
-        .map_err(|error| StartError::UpstreamUrl(error.to_string()))?;
+    let pool = PoolConfig {
+        connect_time: config.upstream_connect_time,
+        total_time: config.upstream_time,
+        max_in_flight: config.limits.connections,
+        ..PoolConfig::new(contract::users::SERVICE, vec![config.users_url.clone()])
+    };
+    let upstream = Upstream::new(pool).map_err(|error| StartError::UpstreamUrl(error.to_string()))?;
     let upstream = Arc::new(upstream);
     let users = Arc::new(UsersClient::new(Arc::clone(&upstream), Arc::clone(&authenticator)));
+    let times = Times { connect: config.upstream_connect_time, total: config.upstream_time };
+    let declared = declared(&config.services, times).await?;
     let postman = Arc::new(postman(config, &database, &issuer));
     let factors = Arc::new(SecondFactors {
         database: database.clone(),
@@ -225,6 +240,7 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
     Ok(Parts {
         upstream,
         users: Arc::clone(&users),
+        declared: Arc::new(ArcSwap::from_pointee(declared)),
         authenticator,
         sessions,
         keyring,
@@ -250,6 +266,32 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         revoked,
         database,
     })
+}
+
+async fn declared(services: &[Declared], times: Times) -> Result<Bound, StartError> {
+    let public = public_document().map_err(OperationsError::from)?;
+    declared::bind(services, public, times).await.map_err(StartError::Services)
+}
+
+/// What a gateway with declared services serves.
+#[derive(Debug)]
+pub struct Published {
+    /// The one document.
+    pub document: serde_json::Value,
+    /// Every operation with the service that has it.
+    pub operations: Vec<(String, Operation)>,
+}
+
+/// What a gateway with these services would serve; nothing is started.
+///
+/// # Errors
+/// [`StartError::Services`], [`StartError::Document`].
+pub async fn published(services: &[Declared]) -> Result<Published, StartError> {
+    let times = Times { connect: Duration::from_secs(1), total: Duration::from_secs(1) };
+    let bound = declared(services, times).await?;
+    let own = operations()?.into_iter().map(|(service, operation)| (service.to_owned(), operation));
+    let operations = own.chain(bound.operations).collect();
+    Ok(Published { document: bound.document, operations })
 }
 
 fn postman(config: &Config, database: &Database, issuer: &str) -> Postman {
@@ -282,8 +324,8 @@ impl Service {
 
     /// Serves until `shutdown`, then drains: not ready at once, requests in flight finished, the database closed.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self { server, ops, parts, watch, operations, document, limit } = self;
-        let public = composition::public(&parts, operations, limit, document);
+        let Self { server, ops, parts, watch, operations, docs, limit } = self;
+        let public = composition::public(&parts, operations, limit, docs);
         let ready = Ready::new(checks(&parts.database), shutdown.clone());
         let following = tokio::spawn(watch.run(shutdown.clone()));
         let sending = tokio::spawn(Arc::clone(&parts.outbox).run(shutdown.clone()));

@@ -1,3 +1,4 @@
 //! What is bound: services whose operations the gateway serves.
 
+pub(crate) mod declared;
 pub(crate) mod proxied;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use contract::{Problem, ProblemKind};
+use http::HeaderMap;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use poem::{Body, Request};
 
@@ -27,26 +28,45 @@ impl Default for BodyLimit {
 /// # Errors
 /// 413 over the size, 408 over the time, 400 for one that ends early.
 pub async fn read(request: &mut Request, limit: BodyLimit) -> Result<Bytes, Problem> {
-    let announced = request
-        .headers()
-        .get(http::header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: u64| length > limit.bytes as u64) {
-        return Err(too_large(limit));
-    }
+    check_announced(request.headers(), limit)?;
     let body: http_body_util::combinators::BoxBody<Bytes, std::io::Error> = request.take_body().into();
     match tokio::time::timeout(limit.time, Limited::new(body, limit.bytes).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
-        Ok(Err(error)) => {
-            Err(Problem::new(ProblemKind::MalformedRequest, "The body ended early").because(error))
-        }
-        Err(_) => Err(Problem::new(ProblemKind::RequestTimeout, "The body came too slowly")),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit.bytes)),
+        Ok(Err(error)) => Err(broken_off().because(error)),
+        Err(_) => Err(too_slow()),
     }
 }
 
-fn too_large(limit: BodyLimit) -> Problem {
-    Problem::new(ProblemKind::BodyTooLarge, format!("The body may have {} bytes at most", limit.bytes))
+/// Refuses a body that announces more than the limit.
+///
+/// # Errors
+/// 413.
+pub fn check_announced(headers: &HeaderMap, limit: BodyLimit) -> Result<(), Problem> {
+    let announced: Option<u64> =
+        headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    match announced {
+        Some(length) if length > limit.bytes as u64 => Err(too_large(limit.bytes)),
+        _ => Ok(()),
+    }
+}
+
+/// 413 for a body of more than `bytes`.
+#[must_use]
+pub fn too_large(bytes: usize) -> Problem {
+    Problem::new(ProblemKind::BodyTooLarge, format!("The body may have {bytes} bytes at most"))
+}
+
+/// 408.
+#[must_use]
+pub fn too_slow() -> Problem {
+    Problem::new(ProblemKind::RequestTimeout, "The body came too slowly")
+}
+
+/// 400 for a body that ended before its end.
+#[must_use]
+pub fn broken_off() -> Problem {
+    Problem::new(ProblemKind::MalformedRequest, "The body ended early")
 }
 
 /// Puts bytes back as a request's body.

@@ -146,7 +146,7 @@ impl CheckedEndpoint {
 /// 400, 408, 413, 415 or 422.
 pub async fn check(operation: &Operation, request: &mut Request, limit: BodyLimit) -> Result<(), Problem> {
     operation.check_parameters(
-        |name| request.raw_path_param(&registered_name(&operation.path, name)?),
+        |name| request.raw_path_param(&registered_name(&operation.path, name)?).map(Into::into),
         request.uri().query(),
         request.headers(),
     )?;

@@ -21,7 +21,8 @@ mod units;
 mod written;
 
 pub use declared::{
-    BodyChanges, ContractMode, Declared, OperationSettings, RequestChanges, ResponseChanges, ServiceSettings,
+    BodyChanges, ContractMode, Declared, FieldChanges, OperationSettings, RequestChanges, ResponseChanges,
+    ServiceSettings,
 };
 pub use fault::{Fault, Faults, Origin, closest};
 pub use kind::Kind;

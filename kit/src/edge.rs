@@ -7,15 +7,18 @@ use contract::{Problem, ProblemKind, path};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use poem::{Body, Endpoint, IntoResponse, Request, Response, Result};
-use poem_openapi::OperationId;
 
 use crate::{
     cors::Origins,
-    problem,
+    operation_name, problem,
     request_id::{self, RequestId},
     routes::Routes,
     server::{HeadTooLarge, TwoFramings},
 };
+
+/// The request was HEAD before it was made a GET.
+#[derive(Debug, Clone, Copy)]
+pub struct AskedForHead;
 
 /// Whose request ids are believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,12 +36,22 @@ pub struct Edge<E> {
     routes: Arc<Routes>,
     trust: Trust,
     origins: Origins,
+    elsewhere: Option<Arc<Elsewhere>>,
 }
+
+/// Tells the methods of a path, as `Allow` lists them, that stand in no list known at the start.
+pub type Elsewhere = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl<E> Edge<E> {
     /// Around `inner`, whose paths and methods are `routes`; `service` names the listener in the log.
     pub fn new(inner: E, service: &'static str, routes: Arc<Routes>, trust: Trust) -> Self {
-        Self { inner, service, routes, trust, origins: Origins::default() }
+        Self { inner, service, routes, trust, origins: Origins::default(), elsewhere: None }
+    }
+
+    /// With paths that come and go.
+    #[must_use]
+    pub fn asking(self, elsewhere: Arc<Elsewhere>) -> Self {
+        Self { elsewhere: Some(elsewhere), ..self }
     }
 
     /// Lets pages of these origins call.
@@ -86,52 +99,57 @@ impl<E: Endpoint> Edge<E> {
         let malformed =
             |fault: path::BadPath| Problem::new(ProblemKind::MalformedRequest, format!("The path {fault}"));
         path::check(request.uri().path()).map_err(malformed)?;
-        if let Some(uri) = without_trailing_slash(request.uri()) {
-            *request.uri_mut() = uri;
-        }
+        let shorter = without_trailing_slash(request.uri());
         if *request.method() == Method::OPTIONS {
-            return self.options(request.uri().path()).map(Some);
+            let asked = request.uri().path();
+            return self.options(asked, shorter.as_ref().map_or(asked, Uri::path)).map(Some);
+        }
+        if let Some(uri) = shorter {
+            *request.uri_mut() = uri;
         }
         if *request.method() == Method::HEAD {
             request.set_method(Method::GET);
+            request.extensions_mut().insert(AskedForHead);
         }
         Ok(None)
     }
 
-    fn options(&self, path: &str) -> Result<Response, Problem> {
-        let allow =
-            self.routes.allow(path).ok_or_else(|| Problem::new(ProblemKind::NotFound, "Not Found"))?;
+    fn options(&self, path: &str, shorter: &str) -> Result<Response, Problem> {
+        let allow = self
+            .routes
+            .allow(shorter)
+            .or_else(|| self.elsewhere.as_ref()?(path))
+            .ok_or_else(|| Problem::new(ProblemKind::NotFound, "Not Found"))?;
         Ok(Response::builder().status(http::StatusCode::NO_CONTENT).header(header::ALLOW, allow).finish())
     }
 
     async fn answer(&self, request: Request, instance: &str, request_id: &RequestId) -> Response {
         let path = request.uri().path().to_owned();
         let outcome = AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;
-        let fault = match outcome {
+        let (mut fault, replaced) = match outcome {
             Ok(Ok(output)) => {
                 let response = output.into_response();
                 match problem::of_response(&response) {
                     None => return response,
                     Some(mut fault) => {
                         // Headers that a layer inside has set for this answer go out with it.
-                        let operation = response.data::<OperationId>().copied();
                         fault.headers.extend(kept(response.headers(), &fault));
-                        (fault, operation)
+                        (fault, Some(response))
                     }
                 }
             }
             Ok(Err(error)) => (problem::of_error(error), None),
             Err(panic) => (Problem::internal(panic_text(panic.as_ref())), None),
         };
-        let (mut fault, operation) = fault;
         if fault.kind == ProblemKind::MethodNotAllowed
+            && !fault.headers.iter().any(|(name, _)| name == header::ALLOW)
             && let Some(allow) = self.routes.allow(&path).and_then(|allow| HeaderValue::try_from(allow).ok())
         {
             fault = fault.header(header::ALLOW, allow);
         }
         let mut response = self.refuse(&fault, instance, request_id);
-        if let Some(operation) = operation {
-            response.set_data(operation);
+        if let Some(replaced) = replaced {
+            operation_name::carry_over(&replaced, &mut response);
         }
         response
     }
@@ -290,8 +308,7 @@ impl AccessLine {
 
     fn finish(&mut self, response: &Response) {
         self.done = true;
-        let operation = response.data::<OperationId>().map_or("-", |operation| operation.0);
-        self.write(response.status().as_u16(), operation);
+        self.write(response.status().as_u16(), operation_name::of(response));
     }
 
     fn write(&self, status: u16, operation: &str) {

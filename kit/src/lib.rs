@@ -10,6 +10,7 @@ pub mod database;
 pub mod edge;
 pub mod health;
 pub mod internal_token;
+pub mod operation_name;
 pub mod problem;
 pub mod request_id;
 pub mod routes;

@@ -31,7 +31,7 @@ impl Routes {
         let segments: Vec<Segment> = path
             .split('/')
             .map(|segment| {
-                if segment.starts_with(['{', ':']) {
+                if segment.starts_with(':') || segment.contains('{') {
                     Segment::Parameter
                 } else {
                     Segment::Literal(segment.to_owned())

@@ -2,14 +2,17 @@
 
 use std::path::Path;
 
+use super::service;
+use crate::arguments::Global;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::output::{Format, one};
+use crate::settings;
 
 /// Writes the document, to standard output or to a file.
-pub(crate) fn run(context: &mut Context, file: Option<&Path>) -> Outcome {
-    let document = gateway::public_document()
-        .map_err(|error| Failure::failed("the document can't be made").caused_by(&error))?;
+pub(crate) async fn run(context: &mut Context, global: &Global, file: Option<&Path>) -> Outcome {
+    let services = settings::load(context, global, &[])?.settings.services;
+    let document = gateway::published(&services).await.map_err(|error| service::refused(&error))?.document;
     // A document has one natural form; a table of it would say nothing.
     if context.format == Format::Table {
         context.format = Format::Json;

@@ -2,12 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::service;
+use crate::arguments::Global;
 use crate::context::Context;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::output::{Column, many};
+use crate::settings;
 
 /// Lists the routes, in the document's order.
-pub(crate) fn run(context: &mut Context) -> Outcome {
+pub(crate) async fn run(context: &mut Context, global: &Global) -> Outcome {
     const COLUMNS: &[Column] = &[
         Column::new("METHOD", "method"),
         Column::new("PATH", "path"),
@@ -16,9 +19,10 @@ pub(crate) fn run(context: &mut Context) -> Outcome {
         Column::new("SERVICE", "service"),
         Column::new("OPERATION", "operation"),
     ];
-    let operations = gateway::operations()
-        .map_err(|error| Failure::failed("the routes can't be listed").caused_by(&error))?;
-    let rows: Vec<Value> = operations
+    let services = settings::load(context, global, &[])?.settings.services;
+    let published = gateway::published(&services).await.map_err(|error| service::refused(&error))?;
+    let rows: Vec<Value> = published
+        .operations
         .iter()
         .map(|(service, operation)| {
             json!({

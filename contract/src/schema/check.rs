@@ -6,7 +6,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqA
 use serde_json::Value;
 
 use super::{
-    compile::escape,
+    compile::pointer_token,
     node::{Additional, Bound, Node, NodeId, NumberRules, Schema, StringRules, Types},
 };
 use crate::Violation;
@@ -56,6 +56,52 @@ impl Schema {
     /// Checks a parameter's text: read as a number or boolean where the schema wants one and as text otherwise.
     #[must_use]
     pub fn check_parameter(&self, node: NodeId, text: &str) -> Vec<Violation> {
+        let violations = self.check_text(node, text);
+        if violations.is_empty() || !self.node(node).needs_whole_value() {
+            return violations;
+        }
+        // One of several schemas may want the text as a number, another as text: whichever fits.
+        match serde_json::from_str(text) {
+            Ok(value @ (Value::Number(_) | Value::Bool(_)))
+                if self.check_value(node, &value).violations.is_empty() =>
+            {
+                Vec::new()
+            }
+            _ => violations,
+        }
+    }
+
+    /// Whether a parameter of this schema is a list.
+    #[must_use]
+    pub fn is_list(&self, node: NodeId) -> bool {
+        self.list(node).is_some()
+    }
+
+    /// Checks a parameter's texts as the items of a list.
+    #[must_use]
+    pub fn check_parameter_list(&self, node: NodeId, texts: &[&str]) -> Vec<Violation> {
+        let Some(list) = self.list(node) else { return Vec::new() };
+        let rules = &self.node(list).array;
+        let mut violations: Vec<Violation> = match rules.items {
+            Some(items) => texts.iter().flat_map(|text| self.check_parameter(items, text)).collect(),
+            None => Vec::new(),
+        };
+        if texts.len() < rules.minimum_items || rules.maximum_items.is_some_and(|most| texts.len() > most) {
+            violations.push(Violation::body("", "the number of values is out of range"));
+        }
+        violations
+    }
+
+    fn list(&self, node: NodeId) -> Option<NodeId> {
+        let mut parts = Vec::new();
+        self.parts(node, &mut parts, &mut HashSet::new());
+        parts.into_iter().find(|part| {
+            let types = self.node(*part).types;
+            types.allows(Types::ARRAY) && !types.allows(Types::STRING)
+        })
+    }
+
+    fn check_text(&self, node: NodeId, text: &str) -> Vec<Violation> {
         let types = self.node(node).types;
         let value = if types.allows(Types::STRING) {
             Value::String(text.to_owned())
@@ -104,7 +150,7 @@ impl Walk<'_> {
     fn below<T>(&mut self, token: &str, inner: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.pointer.len();
         self.pointer.push('/');
-        self.pointer.push_str(&escape(token));
+        self.pointer.push_str(&pointer_token(token));
         let result = inner(self);
         self.pointer.truncate(length);
         result

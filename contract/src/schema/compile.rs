@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::{
     format::Format,
     node::{
-        Additional, ArrayRules, Bound, Node, NodeId, NumberRules, ObjectRules, Schema, StringRules, Types,
+        Additional, ArrayRules, Bound, Node, NodeId, NumberRules, ObjectRules, Pattern, Schema, StringRules,
+        Types,
     },
 };
 
@@ -135,7 +135,7 @@ impl<'d> Compiler<'d> {
         let mut properties = HashMap::new();
         if let Some(Value::Object(named)) = map.get("properties") {
             for (name, schema) in named {
-                let id = self.compile(schema, &format!("{pointer}/properties/{}", escape(name)))?;
+                let id = self.compile(schema, &format!("{pointer}/properties/{}", pointer_token(name)))?;
                 properties.insert(name.clone(), id);
             }
         }
@@ -189,7 +189,8 @@ impl<'d> Compiler<'d> {
 }
 
 /// Escapes one token of a JSON Pointer (RFC 6901 §3).
-pub(super) fn escape(token: &str) -> String {
+#[must_use]
+pub fn pointer_token(token: &str) -> String {
     token.replace('~', "~0").replace('/', "~1")
 }
 
@@ -220,7 +221,7 @@ fn types(map: &Map<String, Value>, pointer: &str) -> Result<Types, CompileError>
 
 fn string_rules(map: &Map<String, Value>, pointer: &str) -> Result<StringRules, CompileError> {
     let pattern = match map.get("pattern") {
-        Some(Value::String(pattern)) => Some(Regex::new(pattern).map_err(|error| CompileError {
+        Some(Value::String(pattern)) => Some(Pattern::new(pattern).map_err(|error| CompileError {
             pointer: format!("{pointer}/pattern"),
             reason: format!("is no regular expression this platform can run: {error}"),
         })?),

@@ -117,8 +117,39 @@ impl Node {
 pub(super) struct StringRules {
     pub(super) minimum_length: usize,
     pub(super) maximum_length: Option<usize>,
-    pub(super) pattern: Option<Regex>,
+    pub(super) pattern: Option<Pattern>,
     pub(super) format: Option<Format>,
+}
+
+/// A regular expression; look-around and back-references, which ECMA-262 has, cost the slower engine.
+#[derive(Debug)]
+pub(super) enum Pattern {
+    Linear(Regex),
+    Backtracking(fancy_regex::Regex),
+}
+
+impl Pattern {
+    pub(super) fn new(text: &str) -> Result<Self, fancy_regex::Error> {
+        match Regex::new(text) {
+            Ok(regex) => Ok(Self::Linear(regex)),
+            Err(_) => fancy_regex::Regex::new(text).map(Self::Backtracking),
+        }
+    }
+
+    /// Whether it is found in `text`; a search that takes too many steps finds nothing.
+    pub(super) fn is_match(&self, text: &str) -> bool {
+        match self {
+            Self::Linear(regex) => regex.is_match(text),
+            Self::Backtracking(regex) => regex.is_match(text).unwrap_or(false),
+        }
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::Linear(regex) => regex.as_str(),
+            Self::Backtracking(regex) => regex.as_str(),
+        }
+    }
 }
 
 #[derive(Debug, Default)]

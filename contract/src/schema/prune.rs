@@ -46,7 +46,7 @@ impl Schema {
     }
 
     /// The node and all it combines.
-    fn parts(&self, node: NodeId, parts: &mut Vec<NodeId>, seen: &mut HashSet<NodeId>) {
+    pub(super) fn parts(&self, node: NodeId, parts: &mut Vec<NodeId>, seen: &mut HashSet<NodeId>) {
         if !seen.insert(node) {
             return;
         }

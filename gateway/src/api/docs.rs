@@ -1,10 +1,14 @@
 //! The document and the pages that show it, all from here: no page loads anything from elsewhere (CSP says so too).
 
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
-use poem::Route;
+use poem::{Endpoint, Request, Response, Result, Route};
 use poem_openapi::OpenApiService;
 
 use super::fixed::Fixed;
+use crate::services::declared::Bound;
 
 /// Only from this origin; styles also inline (both pages write them), workers also from the page itself (Redoc's search).
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
@@ -64,14 +68,14 @@ Redoc.init("/api_v1/openapi.json", { scrollYOffset: 0 }, document.getElementById
 "#;
 
 /// Adds the document and the pages to a router.
-pub(crate) fn routes(route: Route, document: String) -> Route {
+pub(crate) fn routes(route: Route, bound: &Arc<ArcSwap<Bound>>) -> Route {
     let assets = OpenApiService::new((), "", "");
     let swagger = assets.swagger_ui_html();
     let redoc = assets.redoc_html();
     let script = "text/javascript; charset=utf-8";
     let page = "text/html; charset=utf-8";
     route
-        .at("/api_v1/openapi.json", fixed("application/json", document))
+        .at("/api_v1/openapi.json", Document { bound: Arc::clone(bound), written: ArcSwapOption::empty() })
         .at("/docs", fixed(page, SWAGGER_PAGE))
         .at("/docs/start.js", fixed(script, SWAGGER_START))
         .at(
@@ -88,6 +92,30 @@ pub(crate) fn routes(route: Route, document: String) -> Route {
             "/redoc/redoc.js",
             fixed(script, between(&redoc, "<script charset=\"UTF-8\">", "</script>\n  </head>")),
         )
+}
+
+/// The document of what is bound now, written once for each time that it changes.
+struct Document {
+    bound: Arc<ArcSwap<Bound>>,
+    written: ArcSwapOption<(Arc<Bound>, Fixed)>,
+}
+
+impl Endpoint for Document {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let bound = self.bound.load_full();
+        let written = match self.written.load_full() {
+            Some(written) if Arc::ptr_eq(&written.0, &bound) => written,
+            _ => {
+                let fixed = fixed("application/json", bound.document.to_string());
+                let written = Arc::new((bound, fixed));
+                self.written.store(Some(Arc::clone(&written)));
+                written
+            }
+        };
+        written.1.call(request).await
+    }
 }
 
 fn fixed(content_type: &'static str, body: impl Into<Bytes>) -> Fixed {

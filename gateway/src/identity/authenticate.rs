@@ -54,7 +54,7 @@ struct Signed {
 
 /// An internal token that is used again while it is fresh.
 struct InternalToken {
-    service: &'static str,
+    service: String,
     authorization: HeaderValue,
     kid: String,
     used_until: Timestamp,
@@ -224,11 +224,7 @@ impl Authenticator {
     ///
     /// # Errors
     /// The token can't be signed.
-    pub(crate) fn exchange(
-        &self,
-        verified: &Verified,
-        service: &'static str,
-    ) -> Result<HeaderValue, SigningFault> {
+    pub(crate) fn exchange(&self, verified: &Verified, service: &str) -> Result<HeaderValue, SigningFault> {
         let now = kit::clock::now();
         let mut tokens = verified.internal.lock().unwrap_or_else(PoisonError::into_inner);
         let keys = self.internal.load();
@@ -242,7 +238,7 @@ impl Authenticator {
             bearer_value(&sign_internal(&keys.signing, &verified.caller, GATEWAY, service, now)?)?;
         tokens.retain(|token| token.service != service);
         tokens.push(InternalToken {
-            service,
+            service: service.to_owned(),
             authorization: authorization.clone(),
             kid: keys.signing.kid().to_owned(),
             used_until: now + INTERNAL_TOKEN_TIME.saturating_sub(INTERNAL_MARGIN),

@@ -120,7 +120,7 @@ impl Forward {
             binding.authenticator.require_recent(&caller)?;
         }
         self.operation.check_parameters(
-            |name| request.raw_path_param(name),
+            |name| request.raw_path_param(name).map(Into::into),
             request.uri().query(),
             request.headers(),
         )?;

@@ -1,33 +1,66 @@
 //! One service's HTTP client: pooled connections, every wait limited, every failure sorted by what a client hears of it.
 
-use std::{error::Error as _, time::Duration};
+use std::{error::Error as _, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use contract::{Problem, ProblemKind};
-use http::{HeaderMap, Method, Request, StatusCode, Uri, uri::PathAndQuery};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, uri::PathAndQuery};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited, combinators::BoxBody};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
+};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
+
+use super::{
+    answer::UpstreamBody,
+    pool::{BadUpstreamUrl, Instances, PoolConfig},
 };
 
 /// Idle connections are kept for less time than services keep theirs, so that none is closed under a request.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// Idle connections kept at most.
+/// Idle connections kept at most, for each instance.
 const IDLE_CONNECTIONS: usize = 256;
 
-/// Bytes of an answer that is checked, at most.
+/// Bytes of an answer that is read whole, at most.
 const ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
-/// How often a client is told to try again in.
+/// How soon a client is told to try again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Says which hop made an error answer (RFC 9209).
+const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
 /// A service, as the gateway calls it.
 pub(crate) struct Upstream {
-    client: Client<HttpConnector, Full<Bytes>>,
-    base: http::uri::Parts,
-    time: Duration,
+    config: PoolConfig,
+    instances: Instances,
+    client: Client<HttpConnector, BoxBody<Bytes, io::Error>>,
+    permits: Arc<Semaphore>,
+}
+
+/// What is asked of a service.
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) target: PathAndQuery,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: CallBody,
+    /// From now to the last byte of the answer; unset, an answer may take as long as it is not silent for too long.
+    pub(crate) total: Option<Duration>,
+    /// Whether sending it twice does what sending it once does (RFC 9110 §9.2.2).
+    pub(crate) idempotent: bool,
+}
+
+/// A request's body.
+pub(crate) enum CallBody {
+    /// Held whole: it can be sent again.
+    Whole(Bytes),
+    /// Passed on as it comes: it is sent once.
+    Stream(BoxBody<Bytes, io::Error>),
 }
 
 /// A service's whole answer.
@@ -44,13 +77,16 @@ pub(crate) enum UpstreamFault {
     /// Refused, unreachable, or the name was not found.
     #[error("no connection: {0}")]
     NoConnection(String),
-    /// No whole answer within the time.
+    /// More calls are in flight than the service may have.
+    #[error("{0} calls are in flight")]
+    Shed(usize),
+    /// No head, or no whole answer, within the time.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
     /// The answer broke off, or is no HTTP.
     #[error("the answer can't be read: {0}")]
     Broken(String),
-    /// The answer is longer than the gateway checks.
+    /// The answer is longer than the gateway reads whole.
     #[error("the answer is longer than {ANSWER_BYTES} bytes")]
     TooLarge,
     /// The request could not be put together.
@@ -58,10 +94,26 @@ pub(crate) enum UpstreamFault {
     Compose(#[from] http::Error),
 }
 
+impl UpstreamFault {
+    /// The name of the fault in `Proxy-Status` (RFC 9209 §2.3).
+    fn proxy_status(&self) -> &'static str {
+        match self {
+            Self::NoConnection(_) => "platform; error=connection_refused",
+            Self::Shed(_) => "platform; error=connection_limit_reached",
+            Self::Timeout(_) => "platform; error=http_response_timeout",
+            Self::Broken(_) => "platform; error=http_response_incomplete",
+            Self::TooLarge => "platform; error=http_response_body_size",
+            Self::Compose(_) => "platform; error=proxy_internal_error",
+        }
+    }
+}
+
 impl From<UpstreamFault> for Problem {
     fn from(fault: UpstreamFault) -> Self {
-        match &fault {
-            UpstreamFault::NoConnection(_) => Self::unavailable("Service unavailable", RETRY_AFTER),
+        let problem = match &fault {
+            UpstreamFault::NoConnection(_) | UpstreamFault::Shed(_) => {
+                Self::unavailable("Service unavailable", RETRY_AFTER)
+            }
             UpstreamFault::Timeout(_) => {
                 Self::new(ProblemKind::UpstreamTimeout, "The service did not answer in time")
             }
@@ -69,37 +121,28 @@ impl From<UpstreamFault> for Problem {
                 Self::new(ProblemKind::BadUpstream, "The service's answer can't be used")
             }
             UpstreamFault::Compose(_) => Self::internal(""),
-        }
-        .because(&fault)
+        };
+        problem.header(PROXY_STATUS, HeaderValue::from_static(fault.proxy_status())).because(&fault)
     }
 }
 
-/// A service's address is no URL that can be called.
-#[derive(Debug, thiserror::Error)]
-#[error("{0:?} is no http:// URL without a path")]
-pub(crate) struct BadUpstreamUrl(String);
-
 impl Upstream {
-    /// The service at `base`, such as `http://127.0.0.1:8002`.
-    pub(crate) fn new(base: &str, connect_time: Duration, time: Duration) -> Result<Self, BadUpstreamUrl> {
-        let fail = || BadUpstreamUrl(base.to_owned());
-        let uri: Uri = base.trim_end_matches('/').parse().map_err(|_| fail())?;
-        if uri.scheme_str() != Some("http") || uri.authority().is_none() || uri.path() != "/" {
-            return Err(fail());
-        }
+    /// The service at these addresses.
+    pub(crate) fn new(config: PoolConfig) -> Result<Self, BadUpstreamUrl> {
+        let instances = Instances::new(&config.urls)?;
         let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(connect_time));
+        connector.set_connect_timeout(Some(config.connect_time));
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .build(connector);
-        Ok(Self { client, base: uri.into_parts(), time })
+        let permits = Arc::new(Semaphore::new(config.max_in_flight));
+        Ok(Self { config, instances, client, permits })
     }
 
-    /// Calls the service and reads its whole answer. A kept-alive connection that was closed under the request is retried on
-    /// a fresh one, once, where the method allows it (RFC 9110 §9.2.2).
+    /// Calls the service and reads its whole answer.
     pub(crate) async fn call(
         &self,
         method: &Method,
@@ -107,48 +150,92 @@ impl Upstream {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Received, UpstreamFault> {
-        let attempts = async {
-            let first = self.send(method, target.clone(), headers.clone(), body.clone()).await;
-            match first {
-                Err(fault) if fault.was_closed && method.is_idempotent() => {
-                    self.send(method, target, headers, body).await
-                }
-                other => other,
-            }
+        let call = Call {
+            idempotent: method.is_idempotent(),
+            method: method.clone(),
+            target,
+            headers,
+            body: CallBody::Whole(body),
+            total: Some(self.config.total_time),
         };
-        match tokio::time::timeout(self.time, attempts).await {
-            Ok(Ok(received)) => Ok(received),
-            Ok(Err(fault)) => Err(fault.fault),
-            Err(_) => Err(UpstreamFault::Timeout(self.time)),
-        }
+        let (head, body) = self.send(call).await?.into_parts();
+        let body = self.whole(body).await?;
+        Ok(Received { status: head.status, headers: head.headers, body })
     }
 
-    async fn send(
-        &self,
-        method: &Method,
-        target: PathAndQuery,
-        headers: HeaderMap,
-        body: Bytes,
-    ) -> Result<Received, Failed> {
-        let mut parts = http::uri::Parts::default();
-        parts.scheme.clone_from(&self.base.scheme);
-        parts.authority.clone_from(&self.base.authority);
-        parts.path_and_query = Some(target);
-        let uri = Uri::from_parts(parts).map_err(http::Error::from).map_err(UpstreamFault::from)?;
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method.clone();
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
-        let response = self.client.request(request).await.map_err(|error| Failed::sending(&error))?;
-        let (head, body) = response.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|error| {
+    /// The whole body of an answer.
+    pub(crate) async fn whole(&self, body: UpstreamBody) -> Result<Bytes, UpstreamFault> {
+        let collected = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|error| {
+            let timed_out =
+                error.downcast_ref::<io::Error>().map(io::Error::kind) == Some(io::ErrorKind::TimedOut);
             if error.is::<LengthLimitError>() {
                 UpstreamFault::TooLarge
+            } else if timed_out {
+                UpstreamFault::Timeout(self.config.total_time)
             } else {
                 UpstreamFault::Broken(error.to_string())
             }
         })?;
-        Ok(Received { status: head.status, headers: head.headers, body: body.to_bytes() })
+        Ok(collected.to_bytes())
+    }
+
+    /// Calls the service; its answer comes in as it is read. A kept-alive connection that was closed under the request is
+    /// replaced at once, and a connection that is refused tried at another instance; a body that streams is sent once.
+    pub(crate) async fn send(&self, call: Call) -> Result<Response<UpstreamBody>, UpstreamFault> {
+        let permit = Arc::clone(&self.permits)
+            .try_acquire_owned()
+            .map_err(|_| UpstreamFault::Shed(self.config.max_in_flight))?;
+        let Call { method, target, headers, body, total, idempotent } = call;
+        let deadline = total.map(|total| Instant::now() + total);
+        let head_time = self.config.first_byte_time.unwrap_or(self.config.total_time);
+        let head_by = Instant::now() + total.map_or(head_time, |total| total.min(head_time));
+        let (mut whole, mut stream) = match body {
+            CallBody::Whole(bytes) => (Some(bytes), None),
+            CallBody::Stream(body) => (None, Some(body)),
+        };
+        let mut failed = None;
+        let mut attempts = 0;
+        loop {
+            let body = match (&whole, stream.take()) {
+                (Some(bytes), _) => Full::new(bytes.clone()).map_err(|never| match never {}).boxed(),
+                (None, Some(body)) => {
+                    whole = None;
+                    body
+                }
+                (None, None) => return Err(UpstreamFault::Broken("a streamed body was spent".to_owned())),
+            };
+            let Some((at, instance)) = self.instances.pick(failed) else {
+                return Err(UpstreamFault::NoConnection("no instance".to_owned()));
+            };
+            let counted = instance.begin();
+            let mut request = Request::new(body);
+            *request.method_mut() = method.clone();
+            *request.uri_mut() = instance.uri(&target)?;
+            *request.headers_mut() = headers.clone();
+            let fault = match timeout_at(head_by, self.client.request(request)).await {
+                Ok(Ok(response)) => {
+                    let idle = self.config.idle_time;
+                    return Ok(
+                        response.map(|body| UpstreamBody::new(body, idle, deadline, (permit, counted)))
+                    );
+                }
+                Ok(Err(error)) => Failed::sending(&error),
+                Err(_) => {
+                    return Err(UpstreamFault::Timeout(
+                        head_by.duration_since(Instant::now()).max(head_time),
+                    ));
+                }
+            };
+            let unsent = matches!(fault.fault, UpstreamFault::NoConnection(_));
+            let again = whole.is_some() && (unsent || (fault.was_closed && idempotent));
+            if !again || attempts >= self.config.retries {
+                return Err(fault.fault);
+            }
+            tracing::debug!(service = self.config.service, fault = %fault.fault, "a call is tried again");
+            attempts += 1;
+            // A connection that was closed says nothing of its instance.
+            failed = unsent.then_some(at);
+        }
     }
 }
 
@@ -158,23 +245,17 @@ struct Failed {
     was_closed: bool,
 }
 
-impl From<UpstreamFault> for Failed {
-    fn from(fault: UpstreamFault) -> Self {
-        Self { fault, was_closed: false }
-    }
-}
-
 impl Failed {
     fn sending(error: &hyper_util::client::legacy::Error) -> Self {
         let text = chain(error);
         if error.is_connect() {
-            return UpstreamFault::NoConnection(text).into();
+            return Self { fault: UpstreamFault::NoConnection(text), was_closed: false };
         }
         let inner = error.source().and_then(|source| source.downcast_ref::<hyper::Error>());
         let was_closed = inner
             .is_some_and(|inner| inner.is_incomplete_message() || inner.is_canceled() || inner.is_closed())
-            || inner.and_then(|inner| inner.source()?.downcast_ref::<std::io::Error>()).is_some_and(|io| {
-                matches!(io.kind(), std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe)
+            || inner.and_then(|inner| inner.source()?.downcast_ref::<io::Error>()).is_some_and(|io| {
+                matches!(io.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
             });
         Self { fault: UpstreamFault::Broken(text), was_closed }
     }

@@ -6,6 +6,7 @@ mod administration;
 mod audit;
 mod client_credentials;
 mod cors;
+mod declared;
 mod documents;
 mod edge;
 mod forged;

@@ -1,6 +1,7 @@
 //! A gateway on free ports with a database of its own, until it is dropped.
 
 mod accounts;
+mod declared;
 mod forge;
 mod proxy;
 mod raw;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
     accounts::{Account, form},
+    declared::{declared, named},
     forge::Forge,
     proxy::Wire,
     raw::{Raw, Script, answer},
@@ -60,6 +62,7 @@ pub(crate) async fn config(database: &TestDatabase, users_url: &str) -> Config {
         body_bytes: 1024 * 1024,
         body_time: Duration::from_millis(700),
         users_url: users_url.to_owned(),
+        services: Vec::new(),
         upstream_connect_time: Duration::from_millis(500),
         upstream_time: Duration::from_millis(800),
         trusted_proxies: TrustedProxies::default(),

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use contract::{Role, ServiceName, operation::Access};
+use contract::{
+    ServiceName,
+    operation::{Access, NotAnAccess},
+};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use url::Url;
 
@@ -196,16 +199,11 @@ fn signed_in() -> Access {
 
 fn access<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Access, D::Error> {
     let text = String::deserialize(deserializer)?;
-    match text.as_str() {
-        "public" => Ok(Access::Public),
-        "optional" => Ok(Access::Optional),
-        "signed-in" => Ok(Access::SignedIn),
-        other => match other.strip_prefix("role:").map(str::parse::<Role>) {
-            Some(Ok(role)) => Ok(Access::Role(role)),
-            _ => Err(D::Error::custom(format!(
-                "{other:?} is no access: it takes public, optional, signed-in or role:<name>"
-            ))),
-        },
+    match text.parse() {
+        // A service account's secret is looked at by the gateway's own operations only.
+        Ok(Access::Client) => Err(D::Error::custom(format!("{text:?} {NotAnAccess}"))),
+        Ok(access) => Ok(access),
+        Err(error) => Err(D::Error::custom(format!("{text:?} {error}"))),
     }
 }
 
@@ -234,6 +232,8 @@ fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D:
         Size::Text(text) => parse_bytes(&text)
             .and_then(|bytes| usize::try_from(bytes).map_err(|_| format!("is {text:?}, too large")))
             .map(Some)
-            .map_err(|problem| D::Error::custom(format!("{problem}; it takes a size such as 512KiB or 1GiB"))),
+            .map_err(|problem| {
+                D::Error::custom(format!("{problem}; it takes a size such as 512KiB or 1GiB"))
+            }),
     }
 }

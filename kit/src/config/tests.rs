@@ -301,9 +301,14 @@ fn everything_wrong_with_declared_services_is_told_at_once_with_its_line() {
     )
     .unwrap_err()
     .to_string();
-    for part in
-        ["platform.toml:2", "not a service's name", "platform.toml:10", "time_out", "platform.toml:16", "everyone"]
-    {
+    for part in [
+        "platform.toml:2",
+        "not a service's name",
+        "platform.toml:10",
+        "time_out",
+        "platform.toml:16",
+        "everyone",
+    ] {
         assert!(faults.contains(part), "{part} in {faults}");
     }
 }

@@ -192,6 +192,7 @@ fn users_failed(error: &users::StartError) -> Failure {
 fn gateway_failed(error: &gateway::StartError) -> Failure {
     match error {
         gateway::StartError::Bind { setting, address, error } => not_bound(setting, *address, error),
+        gateway::StartError::Services(_) => crate::commands::service::refused(error),
         gateway::StartError::Keys(_) => Failure::failed("the gateway can't open its signing keys").caused_by(error).next(
             "Bring back the master key that the database was made with (gateway.master_key, or master.key in the data folder).",
         ),

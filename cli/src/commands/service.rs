@@ -1,0 +1,106 @@
+//! `platform service`: what is behind the gateway, as the configuration declares it.
+
+use kit::config::{ContractMode, Declared, Settings};
+use serde_json::{Value, json};
+
+use crate::arguments::{Global, ServiceCommand};
+use crate::context::Context;
+use crate::failure::{Failure, Outcome};
+use crate::output::{Column, many};
+use crate::settings;
+
+/// Runs one command.
+pub(crate) async fn run(context: &mut Context, global: &Global, verb: ServiceCommand) -> Outcome {
+    let settings = settings::load(context, global, &[])?.settings;
+    match verb {
+        ServiceCommand::List => list(context, &settings),
+        ServiceCommand::Check { service } => check(context, &settings, service.as_deref()).await,
+    }
+}
+
+fn list(context: &mut Context, settings: &Settings) -> Outcome {
+    const COLUMNS: &[Column] = &[
+        Column::new("SERVICE", "service"),
+        Column::new("PREFIX", "prefix"),
+        Column::new("URLS", "urls"),
+        Column::new("CONTRACT", "contract"),
+        Column::new("DOCUMENT", "document"),
+    ];
+    let users = settings
+        .users
+        .url
+        .as_ref()
+        .map_or_else(|| format!("http://{}", settings.users.listen), ToString::to_string);
+    let own = json!({
+        "service": contract::users::SERVICE, "prefix": "/api_v1", "urls": [users.trim_end_matches('/')],
+        "contract": "enforce", "document": "built in",
+    });
+    let declared = settings.services.iter().map(|declared| {
+        let service = &declared.settings;
+        let urls: Vec<&str> = service.urls.iter().map(|url| url.as_str().trim_end_matches('/')).collect();
+        json!({
+            "service": service.name.as_str(),
+            "prefix": service.prefix.clone().unwrap_or_else(|| format!("/api/{}", service.name)),
+            "urls": urls,
+            "contract": mode(service.contract),
+            "document": service.openapi,
+        })
+    });
+    let rows: Vec<Value> = std::iter::once(own).chain(declared).collect();
+    many(context, COLUMNS, &rows)
+}
+
+fn mode(mode: ContractMode) -> &'static str {
+    match mode {
+        ContractMode::Enforce => "enforce",
+        ContractMode::Report => "report",
+        ContractMode::Off => "off",
+    }
+}
+
+async fn check(context: &mut Context, settings: &Settings, named: Option<&str>) -> Outcome {
+    const COLUMNS: &[Column] = &[
+        Column::new("SERVICE", "service"),
+        Column::new("METHOD", "method"),
+        Column::new("PATH", "path"),
+        Column::new("WHO", "access"),
+        Column::new("OPERATION", "operation"),
+    ];
+    let wanted: Vec<Declared> = settings
+        .services
+        .iter()
+        .filter(|declared| named.is_none_or(|named| declared.settings.name.as_str() == named))
+        .cloned()
+        .collect();
+    if let (Some(named), true) = (named, wanted.is_empty()) {
+        return Err(Failure::failed(format!("no service called {named} is declared"))
+            .next("`platform service list` lists them; [[service]] in platform.toml declares one."));
+    }
+    let published = gateway::published(&wanted).await.map_err(|error| refused(&error))?;
+    let rows: Vec<Value> = published
+        .operations
+        .iter()
+        .filter(|(service, _)| wanted.iter().any(|declared| declared.settings.name.as_str() == service))
+        .map(|(service, operation)| {
+            json!({
+                "service": service,
+                "method": operation.method.as_str(),
+                "path": operation.path,
+                "access": operation.access.text(),
+                "operation": operation.id,
+                "summary": operation.summary,
+            })
+        })
+        .collect();
+    many(context, COLUMNS, &rows)
+}
+
+/// Declared services that can't be bound, a line each.
+pub(crate) fn refused(error: &gateway::StartError) -> Failure {
+    match error {
+        gateway::StartError::Services(_) => Failure::failed("a declared service can't be bound")
+            .because(error.to_string())
+            .next("Mend the document or its [[service]], then `platform service check`."),
+        _ => Failure::failed("the document can't be made").caused_by(error),
+    }
+}

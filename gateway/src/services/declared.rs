@@ -1,0 +1,198 @@
+//! Services that are bound by their OpenAPI documents, with no Rust: read, prepared, routed, published, swapped whole.
+
+mod changes;
+mod dialect;
+mod door;
+mod forward;
+mod measured;
+mod prepare;
+mod publish;
+mod router;
+mod rules;
+mod source;
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use contract::{operation::Operation, schema::CompileError};
+use http::Method;
+use kit::{
+    config::{Declared, Origin},
+    operation_name::OperationName,
+};
+use serde_json::Value;
+
+use self::{changes::ChangeFault, prepare::PrepareFault, source::SourceFault};
+pub(crate) use self::{door::Door, forward::Shared};
+use self::{
+    forward::{Service, Target},
+    prepare::prepare,
+    router::{Match, RouteFault, Router},
+    rules::Rules,
+    source::Source,
+};
+use crate::upstream::{BadUpstreamUrl, PoolConfig, Upstream};
+
+/// Times that a service has where its settings say none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    pub(crate) connect: Duration,
+    pub(crate) total: Duration,
+}
+
+/// A service that can't be bound: where it is declared, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{origin}: service {service}: {fault}")]
+pub struct BindFault {
+    /// Where it is declared.
+    pub origin: Origin,
+    /// Its name.
+    pub service: String,
+    /// Why.
+    #[source]
+    pub fault: ServiceFault,
+}
+
+/// Why a service can't be bound.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceFault {
+    /// Its document can't be had.
+    #[error("openapi: {0}")]
+    Source(#[from] SourceFault),
+    /// Its document does not fit its settings.
+    #[error(transparent)]
+    Prepare(#[from] PrepareFault),
+    /// A schema can't be compiled.
+    #[error("openapi: {0}")]
+    Compile(#[from] CompileError),
+    /// Two paths clash.
+    #[error("openapi: {0}")]
+    Route(String),
+    /// A change can't be made.
+    #[error("{0}")]
+    Change(#[from] ChangeFault),
+    /// An address is no URL that can be called.
+    #[error("urls: {0}")]
+    Url(String),
+}
+
+impl From<RouteFault> for ServiceFault {
+    fn from(fault: RouteFault) -> Self {
+        Self::Route(fault.to_string())
+    }
+}
+
+impl From<BadUpstreamUrl> for ServiceFault {
+    fn from(fault: BadUpstreamUrl) -> Self {
+        Self::Url(fault.to_string())
+    }
+}
+
+/// Declared services, ready to serve: swapped as a whole when the configuration is read again.
+pub(crate) struct Bound {
+    pub(crate) router: Router<Target>,
+    /// The one document, theirs included.
+    pub(crate) document: Value,
+    /// Every operation of theirs, by the service that has it.
+    pub(crate) operations: Vec<(String, Operation)>,
+}
+
+/// Reads and binds all of them, over `public`, the document of what is bound already.
+///
+/// # Errors
+/// Everything that is wrong, a fault a service at most.
+pub(crate) async fn bind(
+    declared: &[Declared],
+    public: Value,
+    times: Times,
+) -> Result<Bound, Vec<BindFault>> {
+    let mut taken: HashSet<String> = operation_ids(&public);
+    let mut bound = Bound { router: Router::default(), document: public, operations: Vec::new() };
+    let mut faults = Vec::new();
+    for declared in declared {
+        if let Err(fault) = bound.add(declared, &mut taken, times).await {
+            let service = declared.settings.name.to_string();
+            faults.push(BindFault { origin: declared.origin.clone(), service, fault });
+        }
+    }
+    if faults.is_empty() { Ok(bound) } else { Err(faults) }
+}
+
+fn operation_ids(document: &Value) -> HashSet<String> {
+    let items = document.get("paths").and_then(Value::as_object).into_iter().flat_map(|paths| paths.values());
+    items
+        .filter_map(Value::as_object)
+        .flat_map(|item| item.values())
+        .filter_map(|operation| operation.get("operationId")?.as_str())
+        .map(str::to_owned)
+        .collect()
+}
+
+impl Bound {
+    /// The methods of a path, as `Allow` lists them.
+    pub(crate) fn methods(&self, path: &str) -> Option<String> {
+        match self.router.find(path, &Method::OPTIONS) {
+            Match::OtherMethods(methods) => Some(allow(&methods)),
+            Match::Operation { .. } | Match::Nothing => None,
+        }
+    }
+
+    async fn add(
+        &mut self,
+        declared: &Declared,
+        taken: &mut HashSet<String>,
+        times: Times,
+    ) -> Result<(), ServiceFault> {
+        let settings = &declared.settings;
+        let document = Source::named(&settings.openapi, &declared.folder).read().await?;
+        let prepared = prepare(settings, document, taken)?;
+        let service = Arc::new(Service {
+            name: settings.name.to_string(),
+            prefix: prepare::prefix(settings)?,
+            upstream: Arc::new(Upstream::new(pool(declared, times))?),
+        });
+        let mut published = prepared.document.clone();
+        for operation in Operation::all(&prepared.document)? {
+            let Some(origin) = prepared.origins.get(&operation.id) else { continue };
+            let overrides = settings.operations.get(&origin.id);
+            let rules = Rules::new(settings, overrides, times.total)?;
+            if rules.response.change_bodies() {
+                publish::changed(&mut published, &operation.path, &operation.method);
+            }
+            let target = Target {
+                name: OperationName(operation.id.as_str().into()),
+                service: Arc::clone(&service),
+                rules,
+                head: prepared.has_head(&origin.path),
+                operation: operation.clone(),
+            };
+            self.router.add(&operation.path, operation.method.clone(), target)?;
+            self.operations.push((service.name.clone(), operation));
+        }
+        publish::add(&mut self.document, &service.name, &published);
+        Ok(())
+    }
+}
+
+fn pool(declared: &Declared, times: Times) -> PoolConfig {
+    let settings = &declared.settings;
+    let urls = settings.urls.iter().map(|url| url.as_str().to_owned()).collect();
+    let mut pool = PoolConfig::new(settings.name.as_str(), urls);
+    pool.connect_time = settings.connect_timeout.unwrap_or(times.connect);
+    pool.first_byte_time = settings.first_byte_timeout;
+    pool.total_time = settings.timeout.unwrap_or(times.total);
+    pool.idle_time = settings.idle_timeout.unwrap_or(pool.idle_time);
+    pool.max_in_flight = settings.max_in_flight.unwrap_or(pool.max_in_flight);
+    pool.retries = settings.retries.unwrap_or(pool.retries);
+    pool
+}
+
+/// The methods that a path has, as `Allow` lists them.
+fn allow(methods: &[Method]) -> String {
+    let mut names: Vec<&str> = methods.iter().map(Method::as_str).collect();
+    if names.contains(&"GET") {
+        names.push("HEAD");
+    }
+    names.push("OPTIONS");
+    names.sort_unstable();
+    names.join(", ")
+}

@@ -1,0 +1,53 @@
+//! The layer that takes the requests for declared services out of the way, before the gateway's own router sees them.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use contract::{Problem, ProblemKind};
+use http::{HeaderValue, header};
+use poem::{Endpoint, Request, Response, Result, error::ResponseError};
+
+use super::{
+    Bound, allow,
+    forward::{Shared, Target},
+    router::Match,
+};
+
+/// In front of `inner`, which has every other path.
+pub(crate) struct Door<E> {
+    pub(crate) inner: E,
+    pub(crate) bound: Arc<ArcSwap<Bound>>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl<E: Endpoint<Output = Response>> Endpoint for Door<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        // Held until the answer's head is there: a reload swaps under it, and what was bound goes with its last request.
+        let bound = self.bound.load_full();
+        // The trailing slash that the outermost layer drops for the gateway's own paths counts here.
+        let path = request.original_uri().path().to_owned();
+        match bound.router.find(&path, request.method()) {
+            Match::Operation { target, parameters } => Ok(self.forward(target, &parameters, request).await),
+            Match::OtherMethods(methods) => {
+                let problem = Problem::new(ProblemKind::MethodNotAllowed, "Method Not Allowed");
+                let allow = HeaderValue::try_from(allow(&methods)).map_err(Problem::internal)?;
+                Ok(problem.header(header::ALLOW, allow).as_response())
+            }
+            Match::Nothing => self.inner.call(request).await,
+        }
+    }
+}
+
+impl<E> Door<E> {
+    async fn forward(&self, target: &Target, parameters: &[(&str, String)], request: Request) -> Response {
+        let mut response = match target.forward(&self.shared, parameters, request).await {
+            Ok(response) => response,
+            // Not by way of `poem::Error`: that drops the extension in which the problem travels.
+            Err(problem) => problem.as_response(),
+        };
+        response.set_data(target.name.clone());
+        response
+    }
+}

@@ -1,0 +1,286 @@
+//! Forwards a request to a declared service. The stages stand here in their order; each is a module of its own.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use contract::{
+    Problem, ProblemKind,
+    operation::{Breach, Media, Operation, content_type},
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, uri::PathAndQuery};
+use http_body_util::combinators::BoxBody;
+use kit::{
+    body::BodyLimit, client_address::TrustedProxies, config::ContractMode, edge::AskedForHead,
+    operation_name::OperationName,
+};
+use poem::{Body, Request, Response};
+
+use super::{
+    measured::{Measured, Overrun},
+    rules::Rules,
+};
+use crate::{
+    identity::authenticate::Authenticator,
+    services::proxied::{client_address, request_id},
+    upstream::{
+        Call, CallBody, Upstream, UpstreamBody,
+        headers::{Told, to_client, to_service},
+    },
+};
+
+/// What the operations of all declared services share.
+pub(crate) struct Shared {
+    pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) limit: BodyLimit,
+}
+
+/// A service that is called.
+pub(crate) struct Service {
+    pub(crate) name: String,
+    pub(crate) prefix: String,
+    pub(crate) upstream: Arc<Upstream>,
+}
+
+/// One operation of a declared service.
+pub(crate) struct Target {
+    pub(crate) name: OperationName,
+    pub(crate) operation: Operation,
+    pub(crate) service: Arc<Service>,
+    pub(crate) rules: Rules,
+    /// Whether the service itself has HEAD at this path.
+    pub(crate) head: bool,
+}
+
+/// A request, taken apart.
+struct Asked {
+    method: Method,
+    target: PathAndQuery,
+    headers: HeaderMap,
+}
+
+impl Target {
+    /// The whole way of a request.
+    pub(crate) async fn forward(
+        &self,
+        shared: &Shared,
+        parameters: &[(&str, String)],
+        mut request: Request,
+    ) -> Result<Response, Problem> {
+        // Who may not call learns nothing of the schema, and no body of theirs is read.
+        let caller = shared.authenticator.admit(&self.operation, request.headers())?;
+        let sent = request.original_uri().clone();
+        self.check_parameters(parameters, &sent, request.headers())?;
+        let limit = BodyLimit { bytes: self.rules.body_limit.unwrap_or(shared.limit.bytes), ..shared.limit };
+        let (body, overrun) = self.body(&mut request, limit).await?;
+        let told_id = request_id(&request)?;
+        let told = Told {
+            request_id: &told_id,
+            authorization: shared
+                .authenticator
+                .exchange(&caller, &self.service.name)
+                .map_err(Problem::internal)?,
+            client: client_address(&request, &shared.trusted_proxies),
+            host: request.headers().get(header::HOST).cloned(),
+        };
+        let asked_for_head = request.extensions().get::<AskedForHead>().is_some();
+        let conditions = Conditions::of(request.headers());
+        let method = if asked_for_head && self.head { Method::HEAD } else { self.operation.method.clone() };
+        let asked = Asked {
+            method,
+            target: self.target(&sent)?,
+            headers: self.headers(std::mem::take(request.headers_mut()), told),
+        };
+        let answer = self.call(asked, body).await.map_err(|fault| overrun.problem().unwrap_or(fault))?;
+        let (head, body) = answer.into_parts();
+        self.answer(head, body, &conditions, asked_for_head).await
+    }
+
+    /// Values are checked as they were sent, decoded once.
+    fn check_parameters(
+        &self,
+        parameters: &[(&str, String)],
+        sent: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<(), Problem> {
+        let of_path = |name: &str| {
+            let (_, raw) = parameters.iter().find(|(known, _)| *known == name)?;
+            contract::path::decode(raw).ok()
+        };
+        self.operation.check_parameters(of_path, sent.query(), headers)
+    }
+
+    /// A JSON body is read whole and held to its schema; any other goes on as it comes, its length counted on the way.
+    async fn body(&self, request: &mut Request, limit: BodyLimit) -> Result<(CallBody, Overrun), Problem> {
+        let media = self.operation.request_media(content_type(request.headers()))?;
+        let mut overrun = Overrun::default();
+        match media {
+            Media::None => Ok((CallBody::Whole(Bytes::new()), overrun)),
+            Media::Json => {
+                let body = kit::body::read(request, limit).await?;
+                self.operation.check_request_body(content_type(request.headers()), &body)?;
+                Ok((CallBody::Whole(self.rules.request.body(body)?), overrun))
+            }
+            Media::Opaque => {
+                kit::body::check_announced(request.headers(), limit)?;
+                let body: BoxBody<Bytes, std::io::Error> = request.take_body().into();
+                let measured = Measured::new(body, limit, &mut overrun);
+                Ok((CallBody::Stream(BoxBody::new(measured)), overrun))
+            }
+        }
+    }
+
+    /// The path below the prefix and the query, byte for byte as they were sent and authorised.
+    fn target(&self, sent: &Uri) -> Result<PathAndQuery, Problem> {
+        let unreadable = || Problem::internal("a path outside its service's prefix");
+        let path = sent.path().strip_prefix(&self.service.prefix).ok_or_else(unreadable)?;
+        let query = self.rules.request.query(sent.query());
+        let target = match query {
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_owned(),
+        };
+        PathAndQuery::try_from(target).map_err(Problem::internal)
+    }
+
+    fn headers(&self, headers: HeaderMap, told: Told<'_>) -> HeaderMap {
+        let mut headers = to_service(headers, told);
+        if let Ok(prefix) = HeaderValue::try_from(self.service.prefix.as_str()) {
+            headers.insert("x-forwarded-prefix", prefix);
+        }
+        if self.holds_answers() {
+            // What is held to a schema must be readable.
+            headers.remove(header::ACCEPT_ENCODING);
+            headers.remove(header::RANGE);
+            headers.remove(header::IF_RANGE);
+        }
+        self.rules.request.headers(&mut headers);
+        headers
+    }
+
+    /// Whether the bodies of answers are looked at.
+    fn holds_answers(&self) -> bool {
+        self.rules.mode != ContractMode::Off && self.operation.answers_json()
+    }
+
+    async fn call(&self, asked: Asked, body: CallBody) -> Result<http::Response<UpstreamBody>, Problem> {
+        let idempotent = asked.method.is_idempotent() || asked.headers.contains_key("idempotency-key");
+        let total = Some(self.rules.timeout).filter(|_| self.holds_answers());
+        let call = Call {
+            method: asked.method,
+            target: asked.target,
+            headers: asked.headers,
+            body,
+            total,
+            idempotent,
+        };
+        Ok(self.service.upstream.send(call).await?)
+    }
+
+    /// Holds an answer to the document, and passes it on.
+    async fn answer(
+        &self,
+        mut head: http::response::Parts,
+        body: UpstreamBody,
+        conditions: &Conditions,
+        asked_for_head: bool,
+    ) -> Result<Response, Problem> {
+        let media = if conditions.allow(head.status) {
+            Ok(Media::Opaque)
+        } else {
+            self.operation.answer_media(head.status, content_type(&head.headers))
+        };
+        let media = match media {
+            // There is no body that could be of the wrong kind.
+            Err(Breach::MediaType(..)) if asked_for_head || is_empty(&head.headers) => Media::Opaque,
+            Err(breach) => {
+                self.broken(&breach, matches!(breach, Breach::UndeclaredStatus(_)))?;
+                Media::Opaque
+            }
+            Ok(media) => media,
+        };
+        let whole = media == Media::Json && self.holds_answers() && !asked_for_head;
+        let body = if whole { self.held(&mut head, body).await? } else { Body::from(BoxBody::new(body)) };
+        let length = head.headers.get(header::CONTENT_LENGTH).cloned();
+        to_client(&mut head.headers);
+        if !whole && let Some(length) = length {
+            head.headers.insert(header::CONTENT_LENGTH, length);
+        }
+        self.rules.response.headers(&mut head.headers);
+        let mut response = Response::builder().status(head.status).finish();
+        *response.headers_mut() = head.headers;
+        response.set_body(body);
+        // Also an error's own body is the service's to write.
+        response.extensions_mut().insert(kit::problem::AsIs);
+        Ok(response)
+    }
+
+    /// Reads a JSON answer whole and holds it to its schema.
+    async fn held(&self, head: &mut http::response::Parts, body: UpstreamBody) -> Result<Body, Problem> {
+        if let Some(coding) = head.headers.get(header::CONTENT_ENCODING) {
+            self.broken(&format_args!("content coding {coding:?} was not asked for"), false)?;
+            return Ok(Body::from(BoxBody::new(body)));
+        }
+        let bytes = self.service.upstream.whole(body).await?;
+        if let Err(breach) = self.operation.check_answer(head.status, content_type(&head.headers), &bytes) {
+            self.broken(&breach, false)?;
+        }
+        let changed = self.rules.response.body(&bytes);
+        if changed.is_some() {
+            for name in [header::ETAG, header::CONTENT_LENGTH] {
+                head.headers.remove(name);
+            }
+        }
+        Ok(Body::from(changed.unwrap_or(bytes)))
+    }
+
+    /// Counts a breach of the contract and refuses the answer, or lets it pass where the mode says so. A status that is not
+    /// declared passes in the mode `report` only.
+    fn broken(&self, breach: &dyn std::fmt::Display, always: bool) -> Result<(), Problem> {
+        tracing::error!(
+            service = self.service.name,
+            operation = &*self.name.0,
+            %breach,
+            "a service's answer breaks its contract"
+        );
+        match self.rules.mode {
+            ContractMode::Report => Ok(()),
+            ContractMode::Off if !always => Ok(()),
+            _ => Err(Problem::new(ProblemKind::BadUpstream, "The service's answer breaks its contract")
+                .because(breach)),
+        }
+    }
+}
+
+/// An answer that has no body says so, or has no type either.
+fn is_empty(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_LENGTH).is_some_and(|length| length == "0")
+}
+
+/// What a request asks for beside the plain answer: statuses that follow from it need no declaration (RFC 9110 §13, §14).
+struct Conditions {
+    not_modified: bool,
+    precondition: bool,
+    range: bool,
+}
+
+impl Conditions {
+    fn of(headers: &HeaderMap) -> Self {
+        Self {
+            not_modified: headers.contains_key(header::IF_NONE_MATCH)
+                || headers.contains_key(header::IF_MODIFIED_SINCE),
+            precondition: headers.contains_key(header::IF_MATCH)
+                || headers.contains_key(header::IF_UNMODIFIED_SINCE)
+                || headers.contains_key(header::IF_NONE_MATCH),
+            range: headers.contains_key(header::RANGE),
+        }
+    }
+
+    fn allow(&self, status: StatusCode) -> bool {
+        match status {
+            StatusCode::NOT_MODIFIED => self.not_modified,
+            StatusCode::PRECONDITION_FAILED => self.precondition,
+            StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => self.range,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What the configuration says of one operation: the service's settings with the operation's own over them.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use contract::{Problem, ProblemKind};
+use http::{HeaderMap, HeaderName, header};
+use kit::config::{ContractMode, FieldChanges, OperationSettings, ServiceSettings};
+
+use super::changes::{ChangeFault, HeaderChanges, JsonChanges, change_query};
+
+/// One operation's rules.
+pub(crate) struct Rules {
+    pub(super) mode: ContractMode,
+    pub(super) body_limit: Option<usize>,
+    pub(super) timeout: Duration,
+    pub(super) request: RequestRules,
+    pub(super) response: ResponseRules,
+}
+
+impl Rules {
+    pub(crate) fn new(
+        service: &ServiceSettings,
+        operation: Option<&OperationSettings>,
+        timeout: Duration,
+    ) -> Result<Self, ChangeFault> {
+        let request = [Some(&service.request), operation.map(|operation| &operation.request)];
+        let response = [Some(&service.response), operation.map(|operation| &operation.response)];
+        Ok(Self {
+            mode: operation.and_then(|operation| operation.contract).unwrap_or(service.contract),
+            body_limit: operation.and_then(|operation| operation.body_limit).or(service.body_limit),
+            timeout: operation.and_then(|operation| operation.timeout).or(service.timeout).unwrap_or(timeout),
+            request: RequestRules {
+                headers: each(request, |changes| HeaderChanges::new(&changes.headers))?,
+                query: each(request, |changes| Ok(changes.query.clone()))?,
+                body: each(request, |changes| JsonChanges::new(&changes.body, None))?,
+            },
+            response: ResponseRules {
+                headers: each(response, |changes| HeaderChanges::new(&changes.headers))?,
+                body: each(response, |changes| JsonChanges::new(&changes.body, changes.envelope.as_ref()))?,
+            },
+        })
+    }
+}
+
+fn each<T, C>(
+    given: [Option<&T>; 2],
+    make: impl Fn(&T) -> Result<C, ChangeFault>,
+) -> Result<Vec<C>, ChangeFault> {
+    given.into_iter().flatten().map(make).collect()
+}
+
+/// What is changed in requests.
+pub(super) struct RequestRules {
+    headers: Vec<HeaderChanges>,
+    query: Vec<FieldChanges>,
+    body: Vec<JsonChanges>,
+}
+
+impl RequestRules {
+    pub(super) fn headers(&self, headers: &mut HeaderMap) {
+        for changes in &self.headers {
+            changes.apply(headers, is_own);
+        }
+    }
+
+    pub(super) fn query(&self, query: Option<&str>) -> Option<String> {
+        self.query
+            .iter()
+            .fold(query.map(str::to_owned), |query, changes| change_query(changes, query.as_deref()))
+    }
+
+    pub(super) fn body(&self, body: Bytes) -> Result<Bytes, Problem> {
+        if body.is_empty() {
+            return Ok(body);
+        }
+        self.body.iter().filter(|changes| !changes.is_empty()).try_fold(body, |body, changes| {
+            changes
+                .apply(&body)
+                .ok_or_else(|| Problem::new(ProblemKind::MalformedRequest, "The body can't be read as JSON"))
+        })
+    }
+}
+
+/// What is changed in answers.
+pub(super) struct ResponseRules {
+    headers: Vec<HeaderChanges>,
+    body: Vec<JsonChanges>,
+}
+
+impl ResponseRules {
+    pub(super) fn headers(&self, headers: &mut HeaderMap) {
+        for changes in &self.headers {
+            changes.apply(headers, |name| {
+                [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CONTENT_ENCODING].contains(name)
+            });
+        }
+    }
+
+    /// Whether bodies are changed.
+    pub(super) fn change_bodies(&self) -> bool {
+        self.body.iter().any(|changes| !changes.is_empty())
+    }
+
+    /// The changed body; `None` where nothing is changed.
+    pub(super) fn body(&self, body: &Bytes) -> Option<Bytes> {
+        let mut changes = self.body.iter().filter(|changes| !changes.is_empty()).peekable();
+        changes.peek()?;
+        changes.try_fold(body.clone(), |body, changes| changes.apply(&body))
+    }
+}
+
+/// Fields that the gateway writes for the service: a list of those let through does not drop them.
+fn is_own(name: &HeaderName) -> bool {
+    name.as_str().starts_with("x-forwarded-")
+        || [header::AUTHORIZATION, header::CONTENT_TYPE].contains(name)
+        || name == kit::request_id::HEADER
+}
