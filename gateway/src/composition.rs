@@ -5,7 +5,8 @@
 //!    refuses paths and framing that two readers could read differently before any route sees them.
 //! 3. `LookUpKeys`: the key of a token that was signed a moment ago elsewhere is read before the token can be refused for it.
 //! 4. The router: a path that nobody has costs no token check.
-//! 5. `Forward` or `Checked`: the caller first (who may not call learns nothing of the schema), then parameters, then the
+//! 5. `Limited`: the gateway's own rate limits, before the caller is checked, so that bad tokens are counted as well.
+//! 6. `Forward` or `Checked`: the caller first (who may not call learns nothing of the schema), then parameters, then the
 //!    body, read only for who may send one; then the call, and the check of what came back.
 
 use std::sync::Arc;
@@ -46,7 +47,10 @@ use crate::{
     },
     identity::{introspection::Introspection, keys::Purpose},
     parts::Parts,
-    services::proxied::{Binding, Proxied},
+    services::{
+        limited::{Limited, Limiting},
+        proxied::{Binding, Proxied},
+    },
 };
 
 /// Paths beside the operations: the keys, the documents, the pages.
@@ -112,17 +116,27 @@ pub(crate) fn public(
         Metadata::new(&parts.client_grants.issuer, &parts.service_accounts.known.scopes, document.is_some());
     let administration = administration(parts);
     let guard: Arc<dyn kit::checked::Guard> = Arc::clone(&parts.authenticator) as _;
+    let limiting = Limiting {
+        rules: parts.rate_limit.clone(),
+        limits: Arc::clone(&parts.rate_limits),
+        authenticator: Arc::clone(&parts.authenticator),
+        trusted_proxies: parts.trusted_proxies.clone(),
+    };
     let api = OpenApiService::new(
-        (
-            Checked::new(
-                (auth, password, accounts(parts), sessions, audit, administration),
-                operations,
-                limit,
-            )
-            .guarded(guard),
-            Proxied::<UsersApi<Described>>::new(Arc::clone(&binding)),
-            Proxied::<ImportApi<Described>>::new(Arc::clone(&binding)),
-            Proxied::<RolesApi<Described>>::new(binding),
+        Limited::new(
+            (
+                Checked::new(
+                    (auth, password, accounts(parts), sessions, audit, administration),
+                    Arc::clone(&operations),
+                    limit,
+                )
+                .guarded(guard),
+                Proxied::<UsersApi<Described>>::new(Arc::clone(&binding)),
+                Proxied::<ImportApi<Described>>::new(Arc::clone(&binding)),
+                Proxied::<RolesApi<Described>>::new(binding),
+            ),
+            operations,
+            limiting,
         ),
         "Platform",
         env!("CARGO_PKG_VERSION"),

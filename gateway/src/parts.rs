@@ -11,7 +11,10 @@ use crate::{
         sessions::Sessions, throttle::Throttle,
     },
     mail::{Outbox, Postman},
+    policy::rate_limit::RateRule,
+    rate_limits::RateLimits,
     upstream::{Upstream, UsersClient},
+    valkey::Valkey,
 };
 
 /// What the layers share.
@@ -34,4 +37,7 @@ pub(crate) struct Parts {
     pub(crate) audit: Arc<Audit>,
     pub(crate) revoked: Arc<Revoked>,
     pub(crate) database: Database,
+    pub(crate) valkey: Option<Arc<Valkey>>,
+    pub(crate) rate_limits: Arc<RateLimits>,
+    pub(crate) rate_limit: Vec<RateRule>,
 }

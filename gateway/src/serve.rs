@@ -36,8 +36,10 @@ use crate::{
     },
     mail::{Outbox, Postman},
     parts::Parts,
+    rate_limits::RateLimits,
     store,
     upstream::{Upstream, UsersClient},
+    valkey::Valkey,
 };
 
 /// Letters that can be asked for about one account from one address before a wait, and how long they are remembered.
@@ -222,6 +224,10 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         required_of: config.second_factor_roles.clone(),
         platform: postman.platform.clone(),
     });
+    let valkey = match &config.valkey {
+        Some(url) => Some(Arc::new(Box::pin(Valkey::open(url.clone())).await)),
+        None => None,
+    };
     Ok(Parts {
         upstream,
         users: Arc::clone(&users),
@@ -249,6 +255,9 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         audit: Arc::new(Audit::new(database.clone(), Arc::clone(&revoked))),
         revoked,
         database,
+        rate_limits: Arc::new(RateLimits::new(valkey.clone())),
+        valkey,
+        rate_limit: config.rate_limit.iter().map(|rule| rule.clone().within("gateway")).collect(),
     })
 }
 
@@ -287,9 +296,13 @@ impl Service {
         let ready = Ready::new(checks(&parts.database), shutdown.clone());
         let following = tokio::spawn(watch.run(shutdown.clone()));
         let sending = tokio::spawn(Arc::clone(&parts.outbox).run(shutdown.clone()));
+        let sharing = tokio::spawn(keep(parts.valkey.clone(), shutdown.clone()));
         tokio::join!(server.run(public, shutdown.clone()), ops.run(operations_listener(ready), shutdown));
-        for (what, task) in [("watch over revocations and keys", following), ("sending of letters", sending)]
-        {
+        for (what, task) in [
+            ("watch over revocations and keys", following),
+            ("sending of letters", sending),
+            ("connection to Valkey", sharing),
+        ] {
             if task.await.is_err() {
                 tracing::error!(what, "ended early");
             }
@@ -297,6 +310,12 @@ impl Service {
         if let Err(error) = parts.database.close().await {
             tracing::warn!(%error, "the gateway's database was not closed cleanly");
         }
+    }
+}
+
+async fn keep(valkey: Option<Arc<Valkey>>, shutdown: CancellationToken) {
+    if let Some(valkey) = valkey {
+        valkey.run(shutdown).await;
     }
 }
 

@@ -13,6 +13,7 @@ mod forwarding;
 mod keys;
 mod oauth;
 mod password;
+mod rate_limits;
 mod recent_sign_in;
 mod replicas;
 mod second_factor;

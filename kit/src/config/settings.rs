@@ -103,6 +103,8 @@ pub struct GatewaySettings {
     pub upstream_timeout: Duration,
     pub trusted_proxies: Vec<String>,
     pub cors_origins: Option<String>,
+    pub rate_limit: Option<String>,
+    pub valkey_url: Option<SecretString>,
     pub docs: bool,
 }
 

@@ -223,6 +223,20 @@ pub const SETTINGS: &[Setting] = &[
         "Origins whose pages may call from a browser, separated by commas, such as https://app.example.",
         "Scheme, host and port; * is not taken. Without cookies, so credentials are never allowed.",
     ),
+    derived(
+        "gateway.rate_limit",
+        Kind::Text { maximum_length: 1024 },
+        "none: sign-ins, letters and secrets are throttled by themselves",
+        "How often anybody may call, such as \"100/s by address, 1000/min by user\".",
+        "By address, user, account, caller or route. Behind a load balancer set gateway.trusted_proxies first: all clients would be one address.",
+    ),
+    secret(
+        "gateway.valkey_url",
+        Kind::Text { maximum_length: 1024 },
+        "none: each replica counts alone",
+        "Valkey or Redis in which replicas count rate limits together: redis://user:password@host:6379, rediss:// with TLS.",
+        "While it is gone each replica counts alone; no request fails or waits for it.",
+    ),
     plain(
         "gateway.docs",
         Kind::Bool,
