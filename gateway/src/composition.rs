@@ -158,7 +158,9 @@ pub(crate) fn public(
     }
     let route = route.nest_no_strip("/", api.into_endpoint()).map_to_response();
     let route = LookUpKeys { inner: route, keyring: Arc::clone(&parts.keyring) };
-    Edge::new(route, "gateway", Arc::new(paths), Trust::Nobody).shared_with(parts.cors.clone())
+    Edge::new(route, "gateway", Arc::new(paths), Trust::Nobody)
+        .shared_with(parts.cors.clone())
+        .behind(parts.trusted_proxies.clone())
 }
 
 fn trail(parts: &Parts) -> AuditTrail {

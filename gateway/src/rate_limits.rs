@@ -53,6 +53,7 @@ impl RateLimits {
             let spent = self.spend(&key, rule.quota()).await;
             state.add(rule, spent);
             if !spent.allowed {
+                kit::metrics::rate_limited(operation, rule.name());
                 return Err(state.refusal(rule, spent));
             }
         }

@@ -8,6 +8,7 @@ use kit::{
     database::{Database, DatabaseError},
     edge::{Edge, Trust},
     health::{Check, Live, Ready},
+    metrics::MetricsEndpoint,
     routes::Routes,
     server::{Limits, Server},
     token::Expected,
@@ -213,9 +214,7 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         issuer: sessions.issuer.clone(),
         audience: config.audience.clone(),
     });
-    let upstream = Upstream::new(&config.users_url, config.upstream_connect_time, config.upstream_time)
-        .map_err(|error| StartError::UpstreamUrl(error.to_string()))?;
-    let upstream = Arc::new(upstream);
+    let upstream = users_upstream(config)?;
     let users = Arc::new(UsersClient::new(Arc::clone(&upstream), Arc::clone(&authenticator)));
     let postman = Arc::new(postman(config, &database, &issuer));
     let factors = Arc::new(SecondFactors {
@@ -224,10 +223,7 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         required_of: config.second_factor_roles.clone(),
         platform: postman.platform.clone(),
     });
-    let valkey = match &config.valkey {
-        Some(url) => Some(Arc::new(Box::pin(Valkey::open(url.clone())).await)),
-        None => None,
-    };
+    let valkey = valkey(config).await;
     Ok(Parts {
         upstream,
         users: Arc::clone(&users),
@@ -259,6 +255,17 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         valkey,
         rate_limit: config.rate_limit.iter().map(|rule| rule.clone().within("gateway")).collect(),
     })
+}
+
+fn users_upstream(config: &Config) -> Result<Arc<Upstream>, StartError> {
+    let times = (config.upstream_connect_time, config.upstream_time);
+    let upstream = Upstream::new(contract::users::SERVICE, &config.users_url, times.0, times.1);
+    Ok(Arc::new(upstream.map_err(|error| StartError::UpstreamUrl(error.to_string()))?))
+}
+
+async fn valkey(config: &Config) -> Option<Arc<Valkey>> {
+    let url = config.valkey.clone()?;
+    Some(Arc::new(Box::pin(Valkey::open(url)).await))
 }
 
 fn postman(config: &Config, database: &Database, issuer: &str) -> Postman {
@@ -329,10 +336,13 @@ fn checks(database: &Database) -> Vec<Check> {
 
 fn operations_listener(ready: Ready) -> impl poem::Endpoint<Output = poem::Response> {
     let mut paths = Routes::default();
-    for path in ["/healthz", "/readyz"] {
+    for path in ["/healthz", "/readyz", "/metrics"] {
         paths.add(path, Method::GET);
     }
-    let route =
-        Route::new().at("/healthz", poem::get(Live)).at("/readyz", poem::get(ready)).map_to_response();
+    let route = Route::new()
+        .at("/healthz", poem::get(Live))
+        .at("/readyz", poem::get(ready))
+        .at("/metrics", poem::get(MetricsEndpoint))
+        .map_to_response();
     Edge::new(route, "ops", Arc::new(paths), Trust::Nobody)
 }

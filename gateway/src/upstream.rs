@@ -2,6 +2,7 @@
 
 mod client;
 pub(crate) mod headers;
+pub(crate) mod measured;
 mod users;
 
 pub(crate) use client::{Received, Upstream};

@@ -30,7 +30,7 @@ pub use load::{DEFAULT_FILE, Loaded, Sources, load};
 pub use schema::json_schema;
 pub use secret_file::{read_secret_file, without_line_break};
 pub use settings::{
-    CompatSettings, DatabaseSettings, GatewaySettings, LogFormat, LogSettings, MailSettings, OpsSettings,
+    CompatSettings, DatabaseSettings, GatewaySettings, LogFormat, LogSettings, MailSettings, OpsSettings, TelemetrySettings,
     PasswordPolicy, Registration, Settings, UsersSettings, Visibility,
 };
 pub use units::parse_duration;

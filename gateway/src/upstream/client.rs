@@ -6,6 +6,7 @@ use bytes::Bytes;
 use contract::{Problem, ProblemKind};
 use http::{HeaderMap, Method, Request, StatusCode, Uri, uri::PathAndQuery};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use super::measured::Measured;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
@@ -25,6 +26,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// A service, as the gateway calls it.
 pub(crate) struct Upstream {
+    service: &'static str,
     client: Client<HttpConnector, Full<Bytes>>,
     base: http::uri::Parts,
     time: Duration,
@@ -81,7 +83,7 @@ pub(crate) struct BadUpstreamUrl(String);
 
 impl Upstream {
     /// The service at `base`, such as `http://127.0.0.1:8002`.
-    pub(crate) fn new(base: &str, connect_time: Duration, time: Duration) -> Result<Self, BadUpstreamUrl> {
+    pub(crate) fn new(service: &'static str, base: &str, connect_time: Duration, time: Duration) -> Result<Self, BadUpstreamUrl> {
         let fail = || BadUpstreamUrl(base.to_owned());
         let uri: Uri = base.trim_end_matches('/').parse().map_err(|_| fail())?;
         if uri.scheme_str() != Some("http") || uri.authority().is_none() || uri.path() != "/" {
@@ -95,7 +97,7 @@ impl Upstream {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .build(connector);
-        Ok(Self { client, base: uri.into_parts(), time })
+        Ok(Self { service, client, base: uri.into_parts(), time })
     }
 
     /// Calls the service and reads its whole answer. A kept-alive connection that was closed under the request is retried on
@@ -104,9 +106,10 @@ impl Upstream {
         &self,
         method: &Method,
         target: PathAndQuery,
-        headers: HeaderMap,
+        mut headers: HeaderMap,
         body: Bytes,
     ) -> Result<Received, UpstreamFault> {
+        let measured = Measured::begin(self.service, method, &mut headers);
         let attempts = async {
             let first = self.send(method, target.clone(), headers.clone(), body.clone()).await;
             match first {
@@ -116,11 +119,13 @@ impl Upstream {
                 other => other,
             }
         };
-        match tokio::time::timeout(self.time, attempts).await {
+        let received = match tokio::time::timeout(self.time, attempts).await {
             Ok(Ok(received)) => Ok(received),
             Ok(Err(fault)) => Err(fault.fault),
             Err(_) => Err(UpstreamFault::Timeout(self.time)),
-        }
+        };
+        measured.end(received.as_ref().ok().map(|received| received.status));
+        received
     }
 
     async fn send(

@@ -20,6 +20,7 @@ mod second_factor;
 mod service_accounts;
 mod sessions;
 mod support;
+mod telemetry;
 mod throttling;
 mod tokens;
 mod upstream_trouble;

@@ -22,7 +22,8 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("mail", "Letters to users: new passwords, invitations, proof of addresses."),
     ("database", "Connections to the databases, for each service."),
     ("compat", "What old clients need and a fresh installation should not have."),
-    ("ops", "Readiness, on a listener that is not public."),
+    ("telemetry", "Where traces go."),
+    ("ops", "Readiness and metrics, on a listener that is not public."),
 ];
 
 /// Every setting, in the order of the written file.
@@ -377,11 +378,18 @@ pub const SETTINGS: &[Setting] = &[
         "Behave as the replaced system where old clients need it.",
         "Every signed-in user lists and reads users, and PUT /users/me takes a new password without the current one.",
     ),
+    derived(
+        "telemetry.otlp_endpoint",
+        Kind::Url,
+        "none: no span is exported",
+        "Collector that spans go to by OTLP over HTTP, such as http://127.0.0.1:4318.",
+        "Every request is a span, in one trace with those of the services; sampling is the collector's. Metrics need no setting.",
+    ),
     plain(
         "ops.listen",
         Kind::Address,
         "127.0.0.1:9001",
-        "Address of /readyz.",
+        "Address of /readyz and /metrics.",
         "Not public: it tells about the inside.",
     ),
 ];
