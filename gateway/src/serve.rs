@@ -37,7 +37,7 @@ use crate::{
     mail::{Outbox, Postman},
     parts::Parts,
     store,
-    upstream::{Upstream, UsersClient},
+    upstream::{PoolConfig, Upstream, UsersClient},
 };
 
 /// Letters that can be asked for about one account from one address before a wait, and how long they are remembered.
@@ -211,8 +211,12 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         issuer: sessions.issuer.clone(),
         audience: config.audience.clone(),
     });
-    let upstream = Upstream::new(&config.users_url, config.upstream_connect_time, config.upstream_time)
-        .map_err(|error| StartError::UpstreamUrl(error.to_string()))?;
+    let pool = PoolConfig {
+        connect_time: config.upstream_connect_time,
+        total_time: config.upstream_time,
+        ..PoolConfig::new("users", vec![config.users_url.clone()])
+    };
+    let upstream = Upstream::new(pool).map_err(|error| StartError::UpstreamUrl(error.to_string()))?;
     let upstream = Arc::new(upstream);
     let users = Arc::new(UsersClient::new(Arc::clone(&upstream), Arc::clone(&authenticator)));
     let postman = Arc::new(postman(config, &database, &issuer));
@@ -287,9 +291,13 @@ impl Service {
         let ready = Ready::new(checks(&parts.database), shutdown.clone());
         let following = tokio::spawn(watch.run(shutdown.clone()));
         let sending = tokio::spawn(Arc::clone(&parts.outbox).run(shutdown.clone()));
+        let probing = tokio::spawn(Arc::clone(&parts.upstream).watch(shutdown.clone()));
         tokio::join!(server.run(public, shutdown.clone()), ops.run(operations_listener(ready), shutdown));
-        for (what, task) in [("watch over revocations and keys", following), ("sending of letters", sending)]
-        {
+        for (what, task) in [
+            ("watch over revocations and keys", following),
+            ("sending of letters", sending),
+            ("probing of services", probing),
+        ] {
             if task.await.is_err() {
                 tracing::error!(what, "ended early");
             }
