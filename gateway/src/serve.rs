@@ -39,7 +39,7 @@ use crate::{
     parts::Parts,
     rate_limits::RateLimits,
     store,
-    upstream::{Upstream, UsersClient},
+    upstream::{PoolConfig, Upstream, UsersClient},
     valkey::Valkey,
 };
 
@@ -258,8 +258,12 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
 }
 
 fn users_upstream(config: &Config) -> Result<Arc<Upstream>, StartError> {
-    let times = (config.upstream_connect_time, config.upstream_time);
-    let upstream = Upstream::new(contract::users::SERVICE, &config.users_url, times.0, times.1);
+    let pool = PoolConfig {
+        connect_time: config.upstream_connect_time,
+        total_time: config.upstream_time,
+        ..PoolConfig::new(contract::users::SERVICE, vec![config.users_url.clone()])
+    };
+    let upstream = Upstream::new(pool);
     Ok(Arc::new(upstream.map_err(|error| StartError::UpstreamUrl(error.to_string()))?))
 }
 
@@ -304,11 +308,13 @@ impl Service {
         let following = tokio::spawn(watch.run(shutdown.clone()));
         let sending = tokio::spawn(Arc::clone(&parts.outbox).run(shutdown.clone()));
         let sharing = tokio::spawn(keep(parts.valkey.clone(), shutdown.clone()));
+        let probing = tokio::spawn(Arc::clone(&parts.upstream).watch(shutdown.clone()));
         tokio::join!(server.run(public, shutdown.clone()), ops.run(operations_listener(ready), shutdown));
         for (what, task) in [
             ("watch over revocations and keys", following),
             ("sending of letters", sending),
             ("connection to Valkey", sharing),
+            ("probing of services", probing),
         ] {
             if task.await.is_err() {
                 tracing::error!(what, "ended early");

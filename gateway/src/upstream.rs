@@ -1,9 +1,26 @@
-//! Calling a service: the client, the header rules, and what each failure means to a client.
+//! Calling a service: its instances, the client, the header rules, and what each failure means to a client.
 
+mod body;
+mod call;
 mod client;
+mod connect;
+mod endpoint;
+mod fault;
 pub(crate) mod headers;
 pub(crate) mod measured;
+mod instance;
+mod pool;
+mod probe;
 mod users;
 
-pub(crate) use client::{Received, Upstream};
-pub(crate) use users::UsersClient;
+#[allow(unused_imports, reason = "declared services and the operations page stand on these")]
+pub(crate) use self::{
+    body::UpstreamBody,
+    call::{Call, CallBody},
+    client::Received,
+    endpoint::BadUpstreamUrl,
+    fault::UpstreamFault,
+    instance::InstanceHealth,
+    pool::{PoolConfig, Probe, Upstream},
+    users::UsersClient,
+};

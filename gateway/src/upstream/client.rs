@@ -1,36 +1,33 @@
-//! One service's HTTP client: pooled connections, every wait limited, every failure sorted by what a client hears of it.
+//! Sending a call: attempts at instances until one has answered, every wait limited, every failure sorted by whose it was.
 
-use std::{error::Error as _, time::Duration};
+use std::{error::Error as _, io, time::Duration};
 
 use bytes::Bytes;
-use contract::{Problem, ProblemKind};
-use http::{HeaderMap, Method, Request, StatusCode, Uri, uri::PathAndQuery};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use super::measured::Measured;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, uri::PathAndQuery};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::connect::capture_connection;
+use tokio::time::Instant;
+
+use super::{
+    body::UpstreamBody,
+    call::{Call, CallBody, RequestBody},
+    connect::Life,
+    fault::UpstreamFault,
+    instance::{Instance, Use},
+    measured::Measured,
+    pool::Upstream,
+};
+use crate::policy::{
+    Outcome, backoff,
+    deadline::{Deadline, TIME_LEFT},
 };
 
-/// Idle connections are kept for less time than services keep theirs, so that none is closed under a request.
-const IDLE: Duration = Duration::from_secs(4);
-
-/// Idle connections kept at most.
-const IDLE_CONNECTIONS: usize = 256;
+/// Connections are used for no longer, so that a name's new addresses and a balancer's new targets get their share.
+const MAXIMUM_AGE: Duration = Duration::from_mins(1);
 
 /// Bytes of an answer that is checked, at most.
 const ANSWER_BYTES: usize = 16 * 1024 * 1024;
-
-/// How often a client is told to try again in.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// A service, as the gateway calls it.
-pub(crate) struct Upstream {
-    service: &'static str,
-    client: Client<HttpConnector, Full<Bytes>>,
-    base: http::uri::Parts,
-    time: Duration,
-}
 
 /// A service's whole answer.
 #[derive(Debug)]
@@ -40,153 +37,258 @@ pub(crate) struct Received {
     pub(crate) body: Bytes,
 }
 
-/// How a call failed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum UpstreamFault {
-    /// Refused, unreachable, or the name was not found.
-    #[error("no connection: {0}")]
-    NoConnection(String),
-    /// No whole answer within the time.
-    #[error("no answer within {0:?}")]
-    Timeout(Duration),
-    /// The answer broke off, or is no HTTP.
-    #[error("the answer can't be read: {0}")]
-    Broken(String),
-    /// The answer is longer than the gateway checks.
-    #[error("the answer is longer than {ANSWER_BYTES} bytes")]
-    TooLarge,
-    /// The request could not be put together.
-    #[error("the request can't be composed: {0}")]
-    Compose(#[from] http::Error),
+/// A call that is being sent.
+struct Sending {
+    method: Method,
+    target: PathAndQuery,
+    headers: HeaderMap,
+    body: RequestBody,
+    idempotent: bool,
+    deadline: Deadline,
+    total: Option<Duration>,
+    retries: u32,
 }
 
-impl From<UpstreamFault> for Problem {
-    fn from(fault: UpstreamFault) -> Self {
-        match &fault {
-            UpstreamFault::NoConnection(_) => Self::unavailable("Service unavailable", RETRY_AFTER),
-            UpstreamFault::Timeout(_) => {
-                Self::new(ProblemKind::UpstreamTimeout, "The service did not answer in time")
-            }
-            UpstreamFault::Broken(_) | UpstreamFault::TooLarge => {
-                Self::new(ProblemKind::BadUpstream, "The service's answer can't be used")
-            }
-            UpstreamFault::Compose(_) => Self::internal(""),
-        }
-        .because(&fault)
-    }
+/// A failed attempt.
+struct Failed {
+    fault: UpstreamFault,
+    /// No byte of the request was sent.
+    is_unsent: bool,
+    /// It failed on a kept connection that had answered before: that one was closed under the request.
+    was_kept: bool,
+    outcome: Outcome,
 }
-
-/// A service's address is no URL that can be called.
-#[derive(Debug, thiserror::Error)]
-#[error("{0:?} is no http:// URL without a path")]
-pub(crate) struct BadUpstreamUrl(String);
 
 impl Upstream {
-    /// The service at `base`, such as `http://127.0.0.1:8002`.
-    pub(crate) fn new(service: &'static str, base: &str, connect_time: Duration, time: Duration) -> Result<Self, BadUpstreamUrl> {
-        let fail = || BadUpstreamUrl(base.to_owned());
-        let uri: Uri = base.trim_end_matches('/').parse().map_err(|_| fail())?;
-        if uri.scheme_str() != Some("http") || uri.authority().is_none() || uri.path() != "/" {
-            return Err(fail());
-        }
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(connect_time));
-        connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .build(connector);
-        Ok(Self { service, client, base: uri.into_parts(), time })
-    }
-
-    /// Calls the service and reads its whole answer. A kept-alive connection that was closed under the request is retried on
-    /// a fresh one, once, where the method allows it (RFC 9110 §9.2.2).
+    /// Calls the service and reads its whole answer.
     pub(crate) async fn call(
-        &self,
-        method: &Method,
-        target: PathAndQuery,
-        mut headers: HeaderMap,
-        body: Bytes,
-    ) -> Result<Received, UpstreamFault> {
-        let measured = Measured::begin(self.service, method, &mut headers);
-        let attempts = async {
-            let first = self.send(method, target.clone(), headers.clone(), body.clone()).await;
-            match first {
-                Err(fault) if fault.was_closed && method.is_idempotent() => {
-                    self.send(method, target, headers, body).await
-                }
-                other => other,
-            }
-        };
-        let received = match tokio::time::timeout(self.time, attempts).await {
-            Ok(Ok(received)) => Ok(received),
-            Ok(Err(fault)) => Err(fault.fault),
-            Err(_) => Err(UpstreamFault::Timeout(self.time)),
-        };
-        measured.end(received.as_ref().ok().map(|received| received.status));
-        received
-    }
-
-    async fn send(
         &self,
         method: &Method,
         target: PathAndQuery,
         headers: HeaderMap,
         body: Bytes,
-    ) -> Result<Received, Failed> {
-        let mut parts = http::uri::Parts::default();
-        parts.scheme.clone_from(&self.base.scheme);
-        parts.authority.clone_from(&self.base.authority);
-        parts.path_and_query = Some(target);
-        let uri = Uri::from_parts(parts).map_err(http::Error::from).map_err(UpstreamFault::from)?;
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method.clone();
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
-        let response = self.client.request(request).await.map_err(|error| Failed::sending(&error))?;
-        let (head, body) = response.into_parts();
+    ) -> Result<Received, UpstreamFault> {
+        let call = Call {
+            method: method.clone(),
+            target,
+            headers,
+            body: CallBody::Whole(body),
+            total: Some(self.limits.total_time),
+            idempotent: method.is_idempotent(),
+        };
+        let (head, body) = self.send(call).await?.into_parts();
         let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() {
-                UpstreamFault::TooLarge
-            } else {
-                UpstreamFault::Broken(error.to_string())
+                return UpstreamFault::TooLarge(ANSWER_BYTES);
+            }
+            match error.downcast::<io::Error>() {
+                Ok(error) => UpstreamFault::of_body(*error),
+                Err(other) => UpstreamFault::Truncated(other.to_string()),
             }
         })?;
         Ok(Received { status: head.status, headers: head.headers, body: body.to_bytes() })
     }
-}
 
-/// A failed attempt, and whether its connection was closed before any byte of an answer.
-struct Failed {
-    fault: UpstreamFault,
-    was_closed: bool,
-}
+    /// Sends a call and gives the answer's head as soon as it is there. It follows no redirect and unpacks nothing. For a 101
+    /// the caller takes `hyper::upgrade::on(response)`; the tunnel counts as in flight while the response's body is kept. The
+    /// service is told which trace it is part of.
+    pub(crate) async fn send(&self, mut call: Call) -> Result<Response<UpstreamBody>, UpstreamFault> {
+        let measured = Measured::begin(&self.limits.service, &call.method, &mut call.headers);
+        let answer = self.attempts(call).await;
+        measured.end(answer.as_ref().ok().map(Response::status));
+        answer
+    }
 
-impl From<UpstreamFault> for Failed {
-    fn from(fault: UpstreamFault) -> Self {
-        Self { fault, was_closed: false }
+    /// It is tried again only where nothing of the answer was passed on, and only if it is idempotent or none of it was sent;
+    /// within the retry budget, and at an instance that was not tried, if there is one.
+    async fn attempts(&self, call: Call) -> Result<Response<UpstreamBody>, UpstreamFault> {
+        let mut permit = Some(self.enter()?);
+        let now = Instant::now().into_std();
+        self.budget().call(now);
+        let mut sending = Sending {
+            method: call.method,
+            target: call.target,
+            headers: call.headers,
+            body: call.body.into(),
+            idempotent: call.idempotent,
+            deadline: Deadline::new(now, call.total),
+            total: call.total,
+            retries: 0,
+        };
+        let mut tried = Vec::new();
+        let mut last = None;
+        loop {
+            let mut used = match self.choose(&tried).await {
+                Ok(used) => used,
+                Err(fault) => return Err(last.unwrap_or(fault)),
+            };
+            tried.push(std::sync::Arc::clone(used.instance()));
+            match self.attempt(&sending, &used).await {
+                Ok(response) => {
+                    if response.status().is_server_error() {
+                        used.settle(Outcome::Bad);
+                    } else if response.status().is_client_error() {
+                        used.settle(Outcome::Neutral);
+                    }
+                    let elsewhere = matches!(response.status().as_u16(), 502..=504)
+                        && self.has_another(&tried)
+                        && sending.idempotent
+                        && self.again(&mut sending).await;
+                    if elsewhere {
+                        continue;
+                    }
+                    let Some(permit) = permit.take() else { return Err(UpstreamFault::Shed(0)) };
+                    let total = sending.deadline.end().zip(sending.total);
+                    let limits = std::sync::Arc::clone(&self.limits);
+                    return Ok(response.map(|incoming| {
+                        let total = total.map(|(end, time)| (end.into(), time));
+                        UpstreamBody::new(incoming, (used, permit), limits, total)
+                    }));
+                }
+                Err(failed) => {
+                    used.settle(failed.outcome);
+                    drop(used);
+                    let may = (sending.idempotent || failed.is_unsent) && sending.body.is_whole();
+                    if !may || !self.again(&mut sending).await {
+                        return Err(failed.fault);
+                    }
+                    last = Some(failed.fault);
+                }
+            }
+        }
+    }
+
+    /// Whether there is another attempt: waits before it.
+    async fn again(&self, sending: &mut Sending) -> bool {
+        let now = Instant::now().into_std();
+        let wait = backoff::wait(sending.retries, fastrand::f64());
+        let is_due = sending.retries < self.limits.retries
+            && sending.deadline.outlasts(now, wait)
+            && self.budget().withdraw(now);
+        if is_due {
+            sending.retries += 1;
+            tokio::time::sleep(wait).await;
+        }
+        is_due
+    }
+
+    /// One attempt at one instance; at once another on a fresh connection where a kept one was closed under it.
+    async fn attempt(&self, sending: &Sending, used: &Use) -> Result<Response<Incoming>, Failed> {
+        match self.exchange(sending, used.instance(), false).await {
+            Err(failed) if failed.was_kept && sending.idempotent && sending.body.is_whole() => {
+                tracing::debug!(service = %self.limits.service, fault = %failed.fault, "a kept connection was closed");
+                self.exchange(sending, used.instance(), true).await
+            }
+            other => other,
+        }
+    }
+
+    async fn exchange(
+        &self,
+        sending: &Sending,
+        instance: &Instance,
+        is_fresh: bool,
+    ) -> Result<Response<Incoming>, Failed> {
+        let now = Instant::now();
+        let mut request = Request::new(sending.body.clone());
+        *request.method_mut() = sending.method.clone();
+        *request.uri_mut() = instance.uri(&sending.target).map_err(|error| Failed {
+            fault: UpstreamFault::Compose(error.to_string()),
+            is_unsent: true,
+            was_kept: false,
+            outcome: Outcome::Neutral,
+        })?;
+        request.headers_mut().clone_from(&sending.headers);
+        if let Some(left) = sending.deadline.left(now.into_std()) {
+            let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+            request.headers_mut().insert(HeaderName::from_static(TIME_LEFT), HeaderValue::from(left));
+        }
+        let captured = capture_connection(&mut request);
+        let client = if is_fresh { &instance.fresh } else { &instance.pooled };
+        let answer = tokio::select! {
+            answer = client.request(request) => answer.map_err(|error| sending.failed(&error)),
+            fault = self.too_late(sending, now) => Err(fault),
+        }?;
+        if let Some(life) = answer.extensions().get::<Life>() {
+            life.answered();
+            if life.age() >= MAXIMUM_AGE
+                && let Some(connection) = captured.connection_metadata().as_ref()
+            {
+                connection.poison();
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Ends when no head of an answer has come in time. What the client is slow to send is not the service's silence.
+    async fn too_late(&self, sending: &Sending, begun: Instant) -> Failed {
+        let head = match sending.total {
+            Some(_) => self.limits.first_byte_time,
+            None => Some(self.limits.first_byte_time.unwrap_or(self.limits.total_time)),
+        };
+        loop {
+            let moved = sending.body.moved(begun);
+            let end = sending.deadline.step(moved.into_std(), head).map(Instant::from);
+            let Some(end) = end else { return std::future::pending().await };
+            tokio::time::sleep_until(end).await;
+            let now = Instant::now();
+            let is_over = sending.deadline.left(now.into_std()).is_some_and(|left| left.is_zero());
+            if is_over || head.is_some_and(|head| now - sending.body.moved(begun) >= head) {
+                let time = if is_over { sending.total } else { head }.unwrap_or_default();
+                // A later attempt has what time was left, which may be too little for anybody; and a client that is slow to
+                // send is no fault of the service.
+                let is_fair = now - sending.body.moved(begun) >= time / 2;
+                return Failed {
+                    fault: UpstreamFault::Timeout(time),
+                    is_unsent: false,
+                    was_kept: false,
+                    outcome: if is_fair { Outcome::Bad } else { Outcome::Neutral },
+                };
+            }
+        }
     }
 }
 
-impl Failed {
-    fn sending(error: &hyper_util::client::legacy::Error) -> Self {
+impl Sending {
+    fn failed(&self, error: &hyper_util::client::legacy::Error) -> Failed {
         let text = chain(error);
+        let unsent = |fault| Failed { fault, is_unsent: true, was_kept: false, outcome: Outcome::Bad };
         if error.is_connect() {
-            return UpstreamFault::NoConnection(text).into();
+            let kind =
+                error.source().and_then(|source| source.downcast_ref::<io::Error>()).map(io::Error::kind);
+            return unsent(match kind {
+                Some(io::ErrorKind::ConnectionRefused) => UpstreamFault::Refused(text),
+                Some(io::ErrorKind::TimedOut) => UpstreamFault::ConnectTimeout(text),
+                _ => UpstreamFault::Unreachable(text),
+            });
+        }
+        if let Some(kind) = self.body.failed() {
+            let outcome = Outcome::Neutral;
+            return Failed {
+                fault: UpstreamFault::ClientBody(kind),
+                is_unsent: false,
+                was_kept: false,
+                outcome,
+            };
         }
         let inner = error.source().and_then(|source| source.downcast_ref::<hyper::Error>());
-        let was_closed = inner
-            .is_some_and(|inner| inner.is_incomplete_message() || inner.is_canceled() || inner.is_closed())
-            || inner.and_then(|inner| inner.source()?.downcast_ref::<std::io::Error>()).is_some_and(|io| {
-                matches!(io.kind(), std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe)
-            });
-        Self { fault: UpstreamFault::Broken(text), was_closed }
+        let is_malformed = inner.is_some_and(|inner| inner.is_parse() || inner.is_parse_too_large());
+        let mut extensions = http::Extensions::new();
+        if let Some(connection) = error.connect_info() {
+            connection.get_extras(&mut extensions);
+        }
+        let was_kept = extensions.get::<Life>().is_some_and(Life::has_answered);
+        Failed {
+            fault: if is_malformed { UpstreamFault::Malformed(text) } else { UpstreamFault::Closed(text) },
+            is_unsent: false,
+            was_kept: was_kept && !is_malformed,
+            outcome: Outcome::Bad,
+        }
     }
 }
 
 /// An error with all its causes.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -1,0 +1,268 @@
+//! A service: its instances, and the policies every call of it stands under.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+
+use super::{
+    endpoint::{BadUpstreamUrl, Endpoint, look_up},
+    fault::UpstreamFault,
+    instance::{Instance, InstanceHealth, Use},
+};
+use crate::policy::{balance, budget::Budget, concurrency::Limit};
+
+/// Names are looked up again after so long.
+const NAMES: Duration = Duration::from_secs(10);
+
+/// Where a look-up failed, it is not tried again for so long.
+const FAILED_NAMES: Duration = Duration::from_secs(1);
+
+/// How a service is asked whether it is ready.
+#[derive(Debug, Clone)]
+pub(crate) struct Probe {
+    /// Below the service's URL, such as `/readyz`.
+    pub(crate) path: String,
+    pub(crate) every: Duration,
+}
+
+/// How a service is called.
+#[derive(Debug, Clone)]
+pub(crate) struct PoolConfig {
+    /// Its name, for the log.
+    pub(crate) service: String,
+    /// `http://host[:port][/base-path]`, one or several; a name may stand for several addresses.
+    pub(crate) urls: Vec<String>,
+    pub(crate) connect_time: Duration,
+    /// From the sent request to the head of the answer.
+    pub(crate) first_byte_time: Option<Duration>,
+    /// For a call that has no time of its own.
+    pub(crate) total_time: Duration,
+    /// The longest silence in an answer.
+    pub(crate) idle_time: Duration,
+    pub(crate) max_in_flight: usize,
+    /// Further attempts at most.
+    pub(crate) retries: u32,
+    pub(crate) health: Option<Probe>,
+}
+
+impl PoolConfig {
+    /// The service at these URLs, with limits that suit most.
+    pub(crate) fn new(service: impl Into<String>, urls: Vec<String>) -> Self {
+        Self {
+            service: service.into(),
+            urls,
+            connect_time: Duration::from_secs(2),
+            first_byte_time: None,
+            total_time: Duration::from_secs(30),
+            idle_time: Duration::from_mins(1),
+            max_in_flight: 1024,
+            retries: 2,
+            health: None,
+        }
+    }
+}
+
+/// What holds for every call of a service.
+#[derive(Debug)]
+pub(super) struct Limits {
+    pub(super) service: String,
+    pub(super) first_byte_time: Option<Duration>,
+    pub(super) total_time: Duration,
+    pub(super) idle_time: Duration,
+    pub(super) retries: u32,
+}
+
+/// Gives the addresses of a name.
+pub(super) type LookUp =
+    Arc<dyn Fn(String, u16) -> BoxFuture<'static, io::Result<Vec<std::net::SocketAddr>>> + Send + Sync>;
+
+/// A service, as the gateway calls it.
+pub(crate) struct Upstream {
+    pub(super) limits: Arc<Limits>,
+    pub(super) health: Option<Probe>,
+    connect_time: Duration,
+    endpoints: Vec<Arc<Endpoint>>,
+    instances: Arc<ArcSwap<Vec<Arc<Instance>>>>,
+    look_up: LookUp,
+    /// When names are looked up next; held while they are.
+    names: Arc<tokio::sync::Mutex<Instant>>,
+    in_flight: Arc<Mutex<Limit>>,
+    budget: Mutex<Budget>,
+}
+
+impl Upstream {
+    /// The service that `config` describes. It connects to nothing yet.
+    ///
+    /// # Errors
+    /// The first URL that can't be called.
+    pub(crate) fn new(config: PoolConfig) -> Result<Self, BadUpstreamUrl> {
+        Self::with_look_up(config, Arc::new(|host, port| Box::pin(look_up(host, port))))
+    }
+
+    pub(super) fn with_look_up(config: PoolConfig, look_up: LookUp) -> Result<Self, BadUpstreamUrl> {
+        let endpoints = config
+            .urls
+            .iter()
+            .map(|url| Endpoint::parse(url).map(Arc::new))
+            .collect::<Result<Vec<_>, _>>()?;
+        if endpoints.is_empty() {
+            return Err(BadUpstreamUrl(String::new()));
+        }
+        let known = endpoints.iter().filter_map(|endpoint| {
+            let address = endpoint.address()?;
+            Some(Arc::new(Instance::new(Arc::clone(endpoint), address, config.connect_time)))
+        });
+        let instances = Arc::new(ArcSwap::from_pointee(known.collect()));
+        Ok(Self {
+            limits: Arc::new(Limits {
+                service: config.service,
+                first_byte_time: config.first_byte_time,
+                total_time: config.total_time,
+                idle_time: config.idle_time,
+                retries: config.retries,
+            }),
+            health: config.health,
+            connect_time: config.connect_time,
+            endpoints,
+            instances,
+            look_up,
+            names: Arc::new(tokio::sync::Mutex::new(Instant::now())),
+            in_flight: Arc::new(Mutex::new(Limit::new(config.max_in_flight))),
+            budget: Mutex::new(Budget::new(Instant::now().into_std())),
+        })
+    }
+
+    /// How each instance stands.
+    #[allow(dead_code, reason = "the operations page shows it")]
+    pub(crate) fn health(&self) -> Vec<InstanceHealth> {
+        self.instances.load().iter().map(|instance| instance.health()).collect()
+    }
+
+    pub(super) fn budget(&self) -> MutexGuard<'_, Budget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place among the calls in flight.
+    pub(super) fn enter(&self) -> Result<Permit, UpstreamFault> {
+        let mut limit = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        if limit.take() {
+            Ok(Permit(Arc::clone(&self.in_flight)))
+        } else {
+            Err(UpstreamFault::Shed(limit.taken()))
+        }
+    }
+
+    /// The instance that a call goes to next.
+    pub(super) async fn choose(&self, tried: &[Arc<Instance>]) -> Result<Use, UpstreamFault> {
+        let instances = self.known().await?;
+        let is_tried = |instance: &Arc<Instance>| tried.iter().any(|tried| Arc::ptr_eq(tried, instance));
+        let standings: Vec<_> =
+            instances.iter().map(|instance| instance.standing(is_tried(instance))).collect();
+        balance::choose(&standings, |below| fastrand::usize(..below))
+            .and_then(|index| instances[index].admit())
+            // Between the look and the leave another call took the one place of a probe.
+            .or_else(|| instances.iter().find_map(Instance::admit))
+            .ok_or_else(|| UpstreamFault::NoInstance {
+                retry_after: instances
+                    .iter()
+                    .map(|instance| instance.retry_after())
+                    .min()
+                    .unwrap_or(FAILED_NAMES),
+            })
+    }
+
+    /// Whether an instance that was not tried takes calls.
+    pub(super) fn has_another(&self, tried: &[Arc<Instance>]) -> bool {
+        self.instances.load().iter().any(|instance| {
+            !tried.iter().any(|tried| Arc::ptr_eq(tried, instance)) && instance.standing(false).admits
+        })
+    }
+
+    /// The instances, their names looked up anew once that is due: behind the calls where there are any addresses.
+    pub(super) async fn known(&self) -> Result<Arc<Vec<Arc<Instance>>>, UpstreamFault> {
+        let instances = self.instances.load_full();
+        if self.endpoints.iter().all(|endpoint| endpoint.address().is_some()) {
+            return Ok(instances);
+        }
+        if instances.is_empty() {
+            let mut next = self.names.lock().await;
+            if self.instances.load().is_empty() && Instant::now() >= *next {
+                *next = Instant::now() + self.names_again().refresh().await;
+            }
+        } else if let Ok(mut next) = Arc::clone(&self.names).try_lock_owned()
+            && Instant::now() >= *next
+        {
+            let names = self.names_again();
+            tokio::spawn(async move { *next = Instant::now() + names.refresh().await });
+            return Ok(instances);
+        }
+        let instances = self.instances.load_full();
+        if instances.is_empty() {
+            let names: Vec<_> = self.endpoints.iter().map(|endpoint| endpoint.host().0).collect();
+            return Err(UpstreamFault::Name(names.join(", ")));
+        }
+        Ok(instances)
+    }
+
+    fn names_again(&self) -> Names {
+        Names {
+            endpoints: self.endpoints.clone(),
+            instances: Arc::clone(&self.instances),
+            look_up: Arc::clone(&self.look_up),
+            connect_time: self.connect_time,
+        }
+    }
+}
+
+/// One look-up of a service's names.
+struct Names {
+    endpoints: Vec<Arc<Endpoint>>,
+    instances: Arc<ArcSwap<Vec<Arc<Instance>>>>,
+    look_up: LookUp,
+    connect_time: Duration,
+}
+
+impl Names {
+    /// Puts the addresses found in the place of the last; a name that is not found keeps its own. Tells when to look again.
+    async fn refresh(self) -> Duration {
+        let before = self.instances.load_full();
+        let (mut after, mut again) = (Vec::new(), NAMES);
+        for endpoint in &self.endpoints {
+            let own = || before.iter().filter(|instance| Arc::ptr_eq(&instance.endpoint, endpoint));
+            if endpoint.address().is_some() {
+                after.extend(own().cloned());
+                continue;
+            }
+            let (host, port) = endpoint.host();
+            match (self.look_up)(host.to_owned(), port).await {
+                Ok(found) if !found.is_empty() => after.extend(found.into_iter().map(|address| {
+                    own().find(|instance| instance.address == address).cloned().unwrap_or_else(|| {
+                        Arc::new(Instance::new(Arc::clone(endpoint), address, self.connect_time))
+                    })
+                })),
+                failed => {
+                    tracing::warn!(host, error = ?failed.err(), "a service's name was not found; its last addresses stay");
+                    after.extend(own().cloned());
+                    again = FAILED_NAMES;
+                }
+            }
+        }
+        self.instances.store(Arc::new(after));
+        again
+    }
+}
+
+/// A place among a service's calls in flight, until it is dropped.
+pub(super) struct Permit(Arc<Mutex<Limit>>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).give_back();
+    }
+}
