@@ -126,6 +126,9 @@ pub(crate) fn gateway(
             .map_err(|error| Failure::failed(format!("gateway.cors_origins: {error}")))?,
         recent_sign_in: (!settings.compat.fastapi).then_some(gateway.recent_sign_in),
         second_factor_roles: second_factor_roles(gateway.second_factor_roles.as_deref())?,
+        rate_limit: gateway::RateRule::list(gateway.rate_limit.as_deref().unwrap_or_default())
+            .map_err(|error| Failure::failed(format!("gateway.rate_limit: {error}")))?,
+        valkey: valkey(gateway.valkey_url.as_ref())?,
         limits: limits(settings),
         body_bytes: gateway.request_body_limit,
         users_url,
@@ -136,6 +139,11 @@ pub(crate) fn gateway(
         mail: mail(&settings.mail)?,
         docs: gateway.docs,
     })
+}
+
+fn valkey(url: Option<&SecretString>) -> Outcome<Option<gateway::ValkeyUrl>> {
+    let parsed = url.map(gateway::ValkeyUrl::new).transpose();
+    parsed.map_err(|error| Failure::failed(format!("gateway.valkey_url {error}")))
 }
 
 fn second_factor_roles(roles: Option<&str>) -> Outcome<std::collections::BTreeSet<contract::Role>> {

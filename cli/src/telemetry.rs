@@ -1,9 +1,11 @@
-//! Logs of the commands that write any: `serve` at the level of the settings, others warnings only.
+//! Spans of `serve`, where a collector is named. Logs of the commands that write any: `serve` at the level of the settings, others warnings only.
 
 use kit::config::{LogSettings, Settings};
+use kit::spans::{self, SpansGuard};
 use kit::telemetry::{LogGuard, Surroundings, start as start_logging};
 
 use crate::context::Context;
+use crate::failure::{Failure, Outcome};
 
 /// Starts logging to standard error until the guard is dropped. A second start in one process changes nothing.
 pub(crate) fn start(context: &Context, settings: &Settings, serving: bool) -> Option<LogGuard> {
@@ -17,4 +19,11 @@ pub(crate) fn start(context: &Context, settings: &Settings, serving: bool) -> Op
     };
     let log = LogSettings { level, format: settings.log.format };
     start_logging(&log, &surroundings).ok()
+}
+
+/// Exports spans until the guard is dropped, where a collector is named.
+pub(crate) fn export_spans(settings: &Settings) -> Outcome<Option<SpansGuard>> {
+    let endpoint = settings.telemetry.otlp_endpoint.as_ref();
+    let started = endpoint.map(|endpoint| spans::start(endpoint.as_str())).transpose();
+    started.map_err(|error| Failure::failed("telemetry.otlp_endpoint").caused_by(&error))
 }

@@ -6,7 +6,8 @@
 //! 3. `LookUpKeys`: the key of a token that was signed a moment ago elsewhere is read before the token can be refused for it.
 //! 4. `Door`: operations of declared services leave here, by a router that a reload swaps; their further way is in
 //!    `services/declared/forward.rs`.
-//! 5. The router: a path that nobody has costs no token check.
+//! 5. The router, then `Limited`: a path that nobody has costs no token check; the gateway's own rate limits come before the
+//!    caller is checked, so that bad tokens are counted as well.
 //! 6. `Forward` or `Checked`: the caller first (who may not call learns nothing of the schema), then parameters, then the
 //!    body, read only for who may send one; then the call, and the check of what came back.
 
@@ -50,6 +51,7 @@ use crate::{
     parts::Parts,
     services::{
         declared::{Door, Shared},
+        limited::{Limited, Limiting},
         proxied::{Binding, Proxied},
     },
 };
@@ -116,17 +118,27 @@ pub(crate) fn public(
     let metadata = Metadata::new(&parts.client_grants.issuer, &parts.service_accounts.known.scopes, docs);
     let administration = administration(parts);
     let guard: Arc<dyn kit::checked::Guard> = Arc::clone(&parts.authenticator) as _;
+    let limiting = Limiting {
+        rules: parts.rate_limit.clone(),
+        limits: Arc::clone(&parts.rate_limits),
+        authenticator: Arc::clone(&parts.authenticator),
+        trusted_proxies: parts.trusted_proxies.clone(),
+    };
     let api = OpenApiService::new(
-        (
-            Checked::new(
-                (auth, password, accounts(parts), sessions, audit, administration),
-                operations,
-                limit,
-            )
-            .guarded(guard),
-            Proxied::<UsersApi<Described>>::new(Arc::clone(&binding)),
-            Proxied::<ImportApi<Described>>::new(Arc::clone(&binding)),
-            Proxied::<RolesApi<Described>>::new(binding),
+        Limited::new(
+            (
+                Checked::new(
+                    (auth, password, accounts(parts), sessions, audit, administration),
+                    Arc::clone(&operations),
+                    limit,
+                )
+                .guarded(guard),
+                Proxied::<UsersApi<Described>>::new(Arc::clone(&binding)),
+                Proxied::<ImportApi<Described>>::new(Arc::clone(&binding)),
+                Proxied::<RolesApi<Described>>::new(binding),
+            ),
+            operations,
+            limiting,
         ),
         "Platform",
         env!("CARGO_PKG_VERSION"),
@@ -151,12 +163,15 @@ pub(crate) fn public(
         authenticator: Arc::clone(&parts.authenticator),
         trusted_proxies: parts.trusted_proxies.clone(),
         limit,
+        rate_limits: Arc::clone(&parts.rate_limits),
+        rate_limit: parts.rate_limit.clone(),
     };
     let route = Door { inner: route, bound: Arc::clone(&parts.declared), shared: Arc::new(shared) };
     let route = LookUpKeys { inner: route, keyring: Arc::clone(&parts.keyring) };
     let bound = Arc::clone(&parts.declared);
     Edge::new(route, "gateway", Arc::new(paths), Trust::Nobody)
         .shared_with(parts.cors.clone())
+        .behind(parts.trusted_proxies.clone())
         .asking(Arc::new(move |path| bound.load().methods(path)))
 }
 

@@ -10,6 +10,8 @@ use kit::{
 use crate::{
     identity::master_key::MasterKey,
     mail::{Templates, Transport},
+    policy::rate_limit::RateRule,
+    valkey::ValkeyUrl,
 };
 
 /// What the gateway needs to run.
@@ -47,6 +49,10 @@ pub struct Config {
     pub recent_sign_in: Option<Duration>,
     /// How long tokens are taken while the gateway's database can't be asked what was revoked; 30 seconds by default.
     pub revocation_grace: Duration,
+    /// How often anybody may call, on top of what guards passwords; none by default.
+    pub rate_limit: Vec<RateRule>,
+    /// Where replicas count together; unset, each counts alone.
+    pub valkey: Option<ValkeyUrl>,
     /// What the listener takes.
     pub limits: Limits,
     /// Bytes of a request body at most.

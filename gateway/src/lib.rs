@@ -7,10 +7,13 @@ mod document;
 mod identity;
 mod mail;
 mod parts;
+mod policy;
+mod rate_limits;
 mod serve;
 mod services;
 mod store;
 mod upstream;
+mod valkey;
 
 pub use config::{Config, Mail};
 pub use document::{documents, operations, public_document};
@@ -19,5 +22,7 @@ pub use identity::{
     operator::{OPERATOR_TOKEN_TIME, OperatorError, operator_token},
 };
 pub use mail::{BadTemplate, BadTransport, Templates, Transport};
+pub use policy::rate_limit::{By, NotARule, RateRule};
 pub use serve::{Listeners, Published, Service, StartError, bind, bind_on, published};
 pub use services::declared::{BindFault, ServiceFault};
+pub use valkey::{BadValkeyUrl, ValkeyUrl};

@@ -12,8 +12,11 @@ use crate::{
         sessions::Sessions, throttle::Throttle,
     },
     mail::{Outbox, Postman},
+    policy::rate_limit::RateRule,
+    rate_limits::RateLimits,
     services::declared::Bound,
     upstream::{Upstream, UsersClient},
+    valkey::Valkey,
 };
 
 /// What the layers share.
@@ -38,4 +41,7 @@ pub(crate) struct Parts {
     pub(crate) audit: Arc<Audit>,
     pub(crate) revoked: Arc<Revoked>,
     pub(crate) database: Database,
+    pub(crate) valkey: Option<Arc<Valkey>>,
+    pub(crate) rate_limits: Arc<RateLimits>,
+    pub(crate) rate_limit: Vec<RateRule>,
 }

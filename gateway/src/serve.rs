@@ -10,6 +10,7 @@ use kit::{
     database::{Database, DatabaseError},
     edge::{Edge, Trust},
     health::{Check, Live, Ready},
+    metrics::MetricsEndpoint,
     routes::Routes,
     server::{Limits, Server},
     token::Expected,
@@ -38,9 +39,11 @@ use crate::{
     },
     mail::{Outbox, Postman},
     parts::Parts,
+    rate_limits::RateLimits,
     services::declared::{self, BindFault, Bound, Times},
     store,
     upstream::{PoolConfig, Upstream, UsersClient},
+    valkey::Valkey,
 };
 
 /// Letters that can be asked for about one account from one address before a wait, and how long they are remembered.
@@ -219,17 +222,11 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         issuer: sessions.issuer.clone(),
         audience: config.audience.clone(),
     });
-    let pool = PoolConfig {
-        connect_time: config.upstream_connect_time,
-        total_time: config.upstream_time,
-        max_in_flight: config.limits.connections,
-        ..PoolConfig::new(contract::users::SERVICE, vec![config.users_url.clone()])
-    };
-    let upstream = Upstream::new(pool).map_err(|error| StartError::UpstreamUrl(error.to_string()))?;
-    let upstream = Arc::new(upstream);
+    let upstream = users_upstream(config)?;
     let users = Arc::new(UsersClient::new(Arc::clone(&upstream), Arc::clone(&authenticator)));
     let times = Times { connect: config.upstream_connect_time, total: config.upstream_time };
     let declared = declared(&config.services, times).await?;
+    declared.watch();
     let postman = Arc::new(postman(config, &database, &issuer));
     let factors = Arc::new(SecondFactors {
         database: database.clone(),
@@ -237,6 +234,7 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         required_of: config.second_factor_roles.clone(),
         platform: postman.platform.clone(),
     });
+    let valkey = valkey(config).await;
     Ok(Parts {
         upstream,
         users: Arc::clone(&users),
@@ -265,6 +263,9 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         audit: Arc::new(Audit::new(database.clone(), Arc::clone(&revoked))),
         revoked,
         database,
+        rate_limits: Arc::new(RateLimits::new(valkey.clone())),
+        valkey,
+        rate_limit: config.rate_limit.iter().map(|rule| rule.clone().within("gateway")).collect(),
     })
 }
 
@@ -290,8 +291,23 @@ pub async fn published(services: &[Declared]) -> Result<Published, StartError> {
     let times = Times { connect: Duration::from_secs(1), total: Duration::from_secs(1) };
     let bound = declared(services, times).await?;
     let own = operations()?.into_iter().map(|(service, operation)| (service.to_owned(), operation));
-    let operations = own.chain(bound.operations).collect();
-    Ok(Published { document: bound.document, operations })
+    let operations = own.chain(bound.operations.iter().cloned()).collect();
+    Ok(Published { document: bound.document.clone(), operations })
+}
+
+fn users_upstream(config: &Config) -> Result<Arc<Upstream>, StartError> {
+    let pool = PoolConfig {
+        connect_time: config.upstream_connect_time,
+        total_time: config.upstream_time,
+        ..PoolConfig::new(contract::users::SERVICE, vec![config.users_url.clone()])
+    };
+    let upstream = Upstream::new(pool);
+    Ok(Arc::new(upstream.map_err(|error| StartError::UpstreamUrl(error.to_string()))?))
+}
+
+async fn valkey(config: &Config) -> Option<Arc<Valkey>> {
+    let url = config.valkey.clone()?;
+    Some(Arc::new(Box::pin(Valkey::open(url)).await))
 }
 
 fn postman(config: &Config, database: &Database, issuer: &str) -> Postman {
@@ -329,9 +345,15 @@ impl Service {
         let ready = Ready::new(checks(&parts.database), shutdown.clone());
         let following = tokio::spawn(watch.run(shutdown.clone()));
         let sending = tokio::spawn(Arc::clone(&parts.outbox).run(shutdown.clone()));
+        let sharing = tokio::spawn(keep(parts.valkey.clone(), shutdown.clone()));
+        let probing = tokio::spawn(Arc::clone(&parts.upstream).watch(shutdown.clone()));
         tokio::join!(server.run(public, shutdown.clone()), ops.run(operations_listener(ready), shutdown));
-        for (what, task) in [("watch over revocations and keys", following), ("sending of letters", sending)]
-        {
+        for (what, task) in [
+            ("watch over revocations and keys", following),
+            ("sending of letters", sending),
+            ("connection to Valkey", sharing),
+            ("probing of services", probing),
+        ] {
             if task.await.is_err() {
                 tracing::error!(what, "ended early");
             }
@@ -339,6 +361,12 @@ impl Service {
         if let Err(error) = parts.database.close().await {
             tracing::warn!(%error, "the gateway's database was not closed cleanly");
         }
+    }
+}
+
+async fn keep(valkey: Option<Arc<Valkey>>, shutdown: CancellationToken) {
+    if let Some(valkey) = valkey {
+        valkey.run(shutdown).await;
     }
 }
 
@@ -352,10 +380,13 @@ fn checks(database: &Database) -> Vec<Check> {
 
 fn operations_listener(ready: Ready) -> impl poem::Endpoint<Output = poem::Response> {
     let mut paths = Routes::default();
-    for path in ["/healthz", "/readyz"] {
+    for path in ["/healthz", "/readyz", "/metrics"] {
         paths.add(path, Method::GET);
     }
-    let route =
-        Route::new().at("/healthz", poem::get(Live)).at("/readyz", poem::get(ready)).map_to_response();
+    let route = Route::new()
+        .at("/healthz", poem::get(Live))
+        .at("/readyz", poem::get(ready))
+        .at("/metrics", poem::get(MetricsEndpoint))
+        .map_to_response();
     Edge::new(route, "ops", Arc::new(paths), Trust::Nobody)
 }

@@ -1,4 +1,5 @@
 //! What is bound: services whose operations the gateway serves.
 
 pub(crate) mod declared;
+pub(crate) mod limited;
 pub(crate) mod proxied;

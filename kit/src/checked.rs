@@ -80,7 +80,8 @@ impl<A: OpenApi> OpenApi for Checked<A> {
 
 /// Whether a document's `/users/{user_id}` and poem's `/users/:param0` are the same path: poem-openapi gives parameters names
 /// of its own.
-fn same_path(template: &str, path: &str) -> bool {
+#[must_use]
+pub fn same_path(template: &str, path: &str) -> bool {
     template.split('/').count() == path.split('/').count()
         && template
             .split('/')

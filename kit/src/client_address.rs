@@ -91,6 +91,18 @@ impl TrustedProxies {
     }
 }
 
+/// What is counted as one client: one host of IPv4; one /64 of IPv6, which one host has whole.
+#[must_use]
+pub fn network(client: IpAddr) -> String {
+    match client.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [first, second, third, fourth, ..] = address.segments();
+            format!("{first:x}:{second:x}:{third:x}:{fourth:x}::/64")
+        }
+    }
+}
+
 /// A hop's address, with or without a port.
 fn address(hop: &str) -> Option<IpAddr> {
     let hop = hop.trim_matches('"');

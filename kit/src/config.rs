@@ -32,7 +32,7 @@ pub use schema::json_schema;
 pub use secret_file::{read_secret_file, without_line_break};
 pub use settings::{
     CompatSettings, DatabaseSettings, GatewaySettings, LogFormat, LogSettings, MailSettings, OpsSettings,
-    PasswordPolicy, Registration, Settings, UsersSettings, Visibility,
+    PasswordPolicy, Registration, Settings, TelemetrySettings, UsersSettings, Visibility,
 };
 pub use units::parse_duration;
 pub use written::commented_file;

@@ -15,7 +15,7 @@ const REQUEST_FIELDS: HeaderValue = HeaderValue::from_static(
 
 /// Fields of an answer that a page may read beside those that every page may.
 const ANSWER_FIELDS: HeaderValue = HeaderValue::from_static(
-    "etag, link, location, retry-after, www-authenticate, x-request-id, x-total-count",
+    "etag, link, location, ratelimit, ratelimit-policy, retry-after, www-authenticate, x-request-id, x-total-count",
 );
 
 /// What an answer depends on.

@@ -1,7 +1,11 @@
 //! The outermost layer of every listener: names the request, refuses what can't be read in one way only, and turns
 //! whatever goes wrong inside, panics included, into a problem answer and one line in the log.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use contract::{Problem, ProblemKind, path};
 use futures_util::FutureExt;
@@ -9,11 +13,14 @@ use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use poem::{Body, Endpoint, IntoResponse, Request, Response, Result};
 
 use crate::{
+    client_address::TrustedProxies,
     cors::Origins,
-    operation_name, problem,
+    metrics, operation_name, problem,
     request_id::{self, RequestId},
     routes::Routes,
     server::{HeadTooLarge, TwoFramings},
+    spans::{self, Ended, Side},
+    trace::{self, Trace},
 };
 
 /// The request was HEAD before it was made a GET.
@@ -37,6 +44,7 @@ pub struct Edge<E> {
     trust: Trust,
     origins: Origins,
     elsewhere: Option<Arc<Elsewhere>>,
+    proxies: TrustedProxies,
 }
 
 /// Tells the methods of a path, as `Allow` lists them, that stand in no list known at the start.
@@ -45,7 +53,15 @@ pub type Elsewhere = dyn Fn(&str) -> Option<String> + Send + Sync;
 impl<E> Edge<E> {
     /// Around `inner`, whose paths and methods are `routes`; `service` names the listener in the log.
     pub fn new(inner: E, service: &'static str, routes: Arc<Routes>, trust: Trust) -> Self {
-        Self { inner, service, routes, trust, origins: Origins::default(), elsewhere: None }
+        Self {
+            inner,
+            service,
+            routes,
+            trust,
+            origins: Origins::default(),
+            elsewhere: None,
+            proxies: TrustedProxies::default(),
+        }
     }
 
     /// With paths that come and go.
@@ -59,6 +75,20 @@ impl<E> Edge<E> {
     pub fn shared_with(self, origins: Origins) -> Self {
         Self { origins, ..self }
     }
+
+    /// Goes on with the traces that these peers tell of.
+    #[must_use]
+    pub fn behind(self, proxies: TrustedProxies) -> Self {
+        Self { proxies, ..self }
+    }
+
+    /// The trace of a request: a believed caller's, else one that begins here.
+    fn trace(&self, request: &Request) -> Trace {
+        let peer = || request.remote_addr().as_socket_addr().map(std::net::SocketAddr::ip);
+        let believed = self.trust == Trust::Peer || peer().is_some_and(|peer| self.proxies.trusts(peer));
+        let told = believed.then(|| Trace::accept(request.headers())).flatten();
+        told.unwrap_or_else(|| Trace::begin(spans::are_exported()))
+    }
 }
 
 impl<E: Endpoint> Endpoint for Edge<E> {
@@ -69,7 +99,7 @@ impl<E: Endpoint> Endpoint for Edge<E> {
             Trust::Nobody => RequestId::fresh(),
             Trust::Peer => RequestId::sent_or_fresh(request.headers()),
         };
-        let mut line = AccessLine::begin(self.service, &request, request_id.clone());
+        let mut line = AccessLine::begin(self.service, &request, request_id.clone(), self.trace(&request));
         let instance = request.uri().path().to_owned();
         let sharing = self.origins.judge(&request);
         let head = *request.method() == Method::HEAD;
@@ -78,7 +108,7 @@ impl<E: Endpoint> Endpoint for Edge<E> {
             Ok(Some(response)) => response,
             Ok(None) => {
                 request.extensions_mut().insert(request_id.clone());
-                self.answer(request, &instance, &request_id).await
+                trace::within(line.trace.clone(), self.answer(request, &instance, &request_id)).await
             }
         };
         response.headers_mut().insert(request_id::HEADER, request_id.header_value());
@@ -161,6 +191,7 @@ impl<E: Endpoint> Edge<E> {
                 tracing::error!(
                     service = self.service,
                     request_id = request_id.as_str(),
+                    trace_id = trace::current().map(|trace| trace.trace_id()),
                     status,
                     cause,
                     "a request failed"
@@ -283,6 +314,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 struct AccessLine {
     service: &'static str,
     request_id: RequestId,
+    trace: Trace,
     method: Method,
     peer: String,
     started: Instant,
@@ -290,7 +322,8 @@ struct AccessLine {
 }
 
 impl AccessLine {
-    fn begin(service: &'static str, request: &Request, request_id: RequestId) -> Self {
+    fn begin(service: &'static str, request: &Request, request_id: RequestId, trace: Trace) -> Self {
+        metrics::begun(service);
         let peer = if tracing::enabled!(target: "access", tracing::Level::INFO) {
             request.remote_addr().to_string()
         } else {
@@ -299,6 +332,7 @@ impl AccessLine {
         Self {
             service,
             request_id,
+            trace,
             method: request.method().clone(),
             peer,
             started: Instant::now(),
@@ -312,16 +346,38 @@ impl AccessLine {
     }
 
     fn write(&self, status: u16, operation: &str) {
+        let duration = self.started.elapsed();
+        metrics::answered(self.service, operation, status, duration);
+        self.export(status, operation, duration);
         tracing::info!(
             target: "access",
             service = self.service,
             request_id = self.request_id.as_str(),
+            trace_id = self.trace.trace_id(),
             method = self.method.as_str(),
             operation,
             status,
-            duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
             peer = self.peer,
         );
+    }
+
+    fn export(&self, status: u16, operation: &str, duration: Duration) {
+        if !spans::are_exported() {
+            return;
+        }
+        spans::record(Ended {
+            trace: &self.trace,
+            service: self.service,
+            side: Side::Server,
+            name: if operation == "-" { self.method.to_string() } else { operation.to_owned() },
+            duration,
+            status: Some(status),
+            attributes: vec![
+                ("http.request.method", self.method.to_string()),
+                ("platform.request_id", self.request_id.as_str().to_owned()),
+            ],
+        });
     }
 }
 

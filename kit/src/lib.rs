@@ -10,12 +10,15 @@ pub mod database;
 pub mod edge;
 pub mod health;
 pub mod internal_token;
+pub mod metrics;
 pub mod operation_name;
 pub mod problem;
 pub mod request_id;
 pub mod routes;
 pub mod server;
+pub mod spans;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod token;
+pub mod trace;

@@ -10,8 +10,9 @@ mod database;
 mod gateway;
 mod log;
 mod postgres;
+mod valkey;
 
-pub use self::{database::TestDatabase, gateway::TestGateway, log::log};
+pub use self::{database::TestDatabase, gateway::TestGateway, log::log, valkey::TestValkey};
 
 /// Writes each test twice, on SQLite and on a real PostgreSQL: `mod <name> { on_sqlite, on_postgres }`.
 #[macro_export]

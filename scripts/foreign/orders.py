@@ -13,7 +13,7 @@ app = FastAPI(title="Orders", version="1.0")
 
 
 class Item(BaseModel):
-    sku: str = Field(pattern=r"^(?!bad)[a-z0-9-]+$")
+    sku: str = Field(pattern=r"^[a-z]-[0-9]+$")
     count: int = Field(gt=0, le=1000)
 
 

@@ -153,7 +153,7 @@ fn app(
     shutdown: &CancellationToken,
 ) -> impl Endpoint + use<> {
     let mut routes = Routes::of(operations);
-    for path in ["/healthz", "/readyz", "/api_v1/openapi.json"] {
+    for path in ["/healthz", "/readyz", "/metrics", "/api_v1/openapi.json"] {
         routes.add(path, Method::GET);
     }
     let pool = Pool::new(config.hash_workers, config.hash_queue);
@@ -182,6 +182,7 @@ fn app(
     let app = Route::new()
         .at("/healthz", poem::get(Live))
         .at("/readyz", poem::get(Ready::new(vec![database_answers], shutdown.clone())))
+        .at("/metrics", poem::get(kit::metrics::MetricsEndpoint))
         .at(
             "/api_v1/openapi.json",
             poem::get(make_sync(move |_| document.clone().with_content_type("application/json"))),

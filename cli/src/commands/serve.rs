@@ -38,6 +38,7 @@ pub(crate) fn run(context: &mut Context, global: &Global, arguments: &ServeArgum
         arguments.listen.iter().map(|address| ("gateway.listen", address.clone(), "--listen")).collect();
     let settings = settings::load(context, global, &flags)?.settings;
     let _logs = telemetry::start(context, &settings, true);
+    let _spans = telemetry::export_spans(&settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -18,3 +18,4 @@ mod starting;
 mod stopping;
 mod storm;
 mod terminal;
+mod traces;

@@ -10,7 +10,10 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use contract::{Email, Problem, ProblemKind};
-use kit::database::{Database, DatabaseError};
+use kit::{
+    client_address::network,
+    database::{Database, DatabaseError},
+};
 use tokio::sync::{Notify, Semaphore};
 
 use super::attempts::{Count, Limits, Turn, begin};
@@ -218,17 +221,6 @@ fn subjects(kind: Kind, email: &str, client: IpAddr) -> [String; 3] {
         format!("{kind}address:{network}"),
         format!("{kind}both:{account}:{network}"),
     ]
-}
-
-/// One host of IPv4; one /64 of IPv6, which one host has whole.
-fn network(client: IpAddr) -> String {
-    match client.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let [first, second, third, fourth, ..] = address.segments();
-            format!("{first:x}:{second:x}:{third:x}:{fourth:x}::/64")
-        }
-    }
 }
 
 #[cfg(test)]

@@ -20,8 +20,8 @@ use kit::{
     operation_name::OperationName,
 };
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
-use self::{changes::ChangeFault, prepare::PrepareFault, source::SourceFault};
 pub(crate) use self::{door::Door, forward::Shared};
 use self::{
     forward::{Service, Target},
@@ -30,7 +30,11 @@ use self::{
     rules::Rules,
     source::Source,
 };
-use crate::upstream::{BadUpstreamUrl, PoolConfig, Upstream};
+use self::{prepare::PrepareFault, rules::RuleFault, source::SourceFault};
+use crate::upstream::{BadUpstreamUrl, PoolConfig, Probe, Upstream};
+
+/// How often an instance is asked whether it is well.
+const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Times that a service has where its settings say none.
 #[derive(Debug, Clone, Copy)]
@@ -67,9 +71,9 @@ pub enum ServiceFault {
     /// Two paths clash.
     #[error("openapi: {0}")]
     Route(String),
-    /// A change can't be made.
-    #[error("{0}")]
-    Change(#[from] ChangeFault),
+    /// Its settings can't hold.
+    #[error(transparent)]
+    Rules(#[from] RuleFault),
     /// An address is no URL that can be called.
     #[error("urls: {0}")]
     Url(String),
@@ -94,6 +98,15 @@ pub(crate) struct Bound {
     pub(crate) document: Value,
     /// Every operation of theirs, by the service that has it.
     pub(crate) operations: Vec<(String, Operation)>,
+    services: Vec<Arc<Service>>,
+    /// Ends the probes when nothing is served by these any more.
+    watched: CancellationToken,
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        self.watched.cancel();
+    }
 }
 
 /// Reads and binds all of them, over `public`, the document of what is bound already.
@@ -106,7 +119,13 @@ pub(crate) async fn bind(
     times: Times,
 ) -> Result<Bound, Vec<BindFault>> {
     let mut taken: HashSet<String> = operation_ids(&public);
-    let mut bound = Bound { router: Router::default(), document: public, operations: Vec::new() };
+    let mut bound = Bound {
+        router: Router::default(),
+        document: public,
+        operations: Vec::new(),
+        services: Vec::new(),
+        watched: CancellationToken::new(),
+    };
     let mut faults = Vec::new();
     for declared in declared {
         if let Err(fault) = bound.add(declared, &mut taken, times).await {
@@ -128,6 +147,13 @@ fn operation_ids(document: &Value) -> HashSet<String> {
 }
 
 impl Bound {
+    /// Asks every instance time and again whether it is well, where its service says how.
+    pub(crate) fn watch(&self) {
+        for service in &self.services {
+            tokio::spawn(Arc::clone(&service.upstream).watch(self.watched.clone()));
+        }
+    }
+
     /// The methods of a path, as `Allow` lists them.
     pub(crate) fn methods(&self, path: &str) -> Option<String> {
         match self.router.find(path, &Method::OPTIONS) {
@@ -154,7 +180,7 @@ impl Bound {
         for operation in Operation::all(&prepared.document)? {
             let Some(origin) = prepared.origins.get(&operation.id) else { continue };
             let overrides = settings.operations.get(&origin.id);
-            let rules = Rules::new(settings, overrides, times.total)?;
+            let rules = Rules::new(settings, overrides, &origin.id, times.total)?;
             if rules.response.change_bodies() {
                 publish::changed(&mut published, &operation.path, &operation.method);
             }
@@ -168,6 +194,7 @@ impl Bound {
             self.router.add(&operation.path, operation.method.clone(), target)?;
             self.operations.push((service.name.clone(), operation));
         }
+        self.services.push(Arc::clone(&service));
         publish::add(&mut self.document, &service.name, &published);
         Ok(())
     }
@@ -182,6 +209,10 @@ fn pool(declared: &Declared, times: Times) -> PoolConfig {
     pool.total_time = settings.timeout.unwrap_or(times.total);
     pool.idle_time = settings.idle_timeout.unwrap_or(pool.idle_time);
     pool.max_in_flight = settings.max_in_flight.unwrap_or(pool.max_in_flight);
+    pool.health = settings
+        .health
+        .clone()
+        .map(|path| Probe { path, every: settings.health_interval.unwrap_or(PROBE_INTERVAL) });
     pool.retries = settings.retries.unwrap_or(pool.retries);
     pool
 }

@@ -182,6 +182,7 @@ impl Forward {
             Ok(Answer::AsReceived) => body,
             Ok(Answer::Pruned(pruned)) => pruned.into(),
             Err(breach) => {
+                kit::metrics::contract_violated(self.binding.service, self.id.0, breach.rule());
                 tracing::error!(
                     service = self.binding.service,
                     operation = self.id.0,

@@ -20,7 +20,7 @@ const HOP_BY_HOP: [&str; 9] = [
 ];
 
 /// Fields of a request that the gateway writes itself, or that are for it alone.
-const OWN: [&str; 14] = [
+const OWN: [&str; 16] = [
     "authorization",
     "host",
     "content-length",
@@ -35,6 +35,9 @@ const OWN: [&str; 14] = [
     "x-real-ip",
     "true-client-ip",
     "via",
+    // Told anew with each call.
+    "traceparent",
+    "tracestate",
 ];
 
 /// What the gateway tells a service of a request.

@@ -58,6 +58,8 @@ pub(crate) async fn config(database: &TestDatabase, users_url: &str) -> Config {
         cors: kit::cors::Origins::default(),
         recent_sign_in: Some(Duration::from_hours(12)),
         second_factor_roles: std::collections::BTreeSet::new(),
+        rate_limit: Vec::new(),
+        valkey: None,
         limits: Limits { head_time: Duration::from_millis(400), ..Limits::default() },
         body_bytes: 1024 * 1024,
         body_time: Duration::from_millis(700),
@@ -80,7 +82,7 @@ impl Gateway {
     /// Starts one.
     pub(crate) async fn start(config: Config) -> Self {
         kit::testing::log();
-        let service = gateway::bind(config.clone()).await.unwrap();
+        let service = Box::pin(gateway::bind(config.clone())).await.unwrap();
         let (address, ops) = (service.address(), service.ops_address());
         let shutdown = CancellationToken::new();
         tokio::spawn(service.run(shutdown.clone()));

@@ -30,6 +30,8 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// `[compat]`
     pub compat: CompatSettings,
+    /// `[telemetry]`
+    pub telemetry: TelemetrySettings,
     /// `[ops]`
     pub ops: OpsSettings,
     /// Every `[[service]]`, in the file's order.
@@ -103,6 +105,8 @@ pub struct GatewaySettings {
     pub upstream_timeout: Duration,
     pub trusted_proxies: Vec<String>,
     pub cors_origins: Option<String>,
+    pub rate_limit: Option<String>,
+    pub valkey_url: Option<SecretString>,
     pub docs: bool,
 }
 
@@ -183,6 +187,14 @@ pub struct CompatSettings {
     pub fastapi: bool,
 }
 
+/// `[telemetry]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each field is described once, in the table of settings")]
+pub struct TelemetrySettings {
+    pub otlp_endpoint: Option<Url>,
+}
+
 /// `[ops]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -202,6 +214,8 @@ struct Tree {
     mail: MailSettings,
     database: DatabaseSettings,
     compat: CompatSettings,
+    #[serde(default)]
+    telemetry: TelemetrySettings,
     ops: OpsSettings,
 }
 
@@ -218,9 +232,22 @@ impl Settings {
         origins: BTreeMap<&'static str, Origin>,
         services: Vec<super::Declared>,
     ) -> Result<Self, ConfigError> {
-        let Tree { data_dir, log, gateway, users, mail, database, compat, ops } =
+        let Tree { data_dir, log, gateway, users, mail, database, compat, telemetry, ops } =
             merged.clone().try_deserialize()?;
-        Ok(Self { data_dir, log, gateway, users, mail, database, compat, ops, services, origins, merged })
+        Ok(Self {
+            data_dir,
+            log,
+            gateway,
+            users,
+            mail,
+            database,
+            compat,
+            telemetry,
+            ops,
+            services,
+            origins,
+            merged,
+        })
     }
 
     /// Where the value of a setting came from.

@@ -22,7 +22,8 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("mail", "Letters to users: new passwords, invitations, proof of addresses."),
     ("database", "Connections to the databases, for each service."),
     ("compat", "What old clients need and a fresh installation should not have."),
-    ("ops", "Readiness, on a listener that is not public."),
+    ("telemetry", "Where traces go."),
+    ("ops", "Readiness and metrics, on a listener that is not public."),
 ];
 
 /// Every setting, in the order of the written file.
@@ -223,6 +224,20 @@ pub const SETTINGS: &[Setting] = &[
         "Origins whose pages may call from a browser, separated by commas, such as https://app.example.",
         "Scheme, host and port; * is not taken. Without cookies, so credentials are never allowed.",
     ),
+    derived(
+        "gateway.rate_limit",
+        Kind::Text { maximum_length: 1024 },
+        "none: sign-ins, letters and secrets are throttled by themselves",
+        "How often anybody may call, such as \"100/s by address, 1000/min by user\".",
+        "By address, user, account, caller or route. Behind a load balancer set gateway.trusted_proxies first: all clients would be one address.",
+    ),
+    secret(
+        "gateway.valkey_url",
+        Kind::Text { maximum_length: 1024 },
+        "none: each replica counts alone",
+        "Valkey or Redis in which replicas count rate limits together: redis://user:password@host:6379, rediss:// with TLS.",
+        "While it is gone each replica counts alone; no request fails or waits for it.",
+    ),
     plain(
         "gateway.docs",
         Kind::Bool,
@@ -363,11 +378,18 @@ pub const SETTINGS: &[Setting] = &[
         "Behave as the replaced system where old clients need it.",
         "Every signed-in user lists and reads users, and PUT /users/me takes a new password without the current one.",
     ),
+    derived(
+        "telemetry.otlp_endpoint",
+        Kind::Url,
+        "none: no span is exported",
+        "Collector that spans go to by OTLP over HTTP, such as http://127.0.0.1:4318.",
+        "Every request is a span, in one trace with those of the services; sampling is the collector's. Metrics need no setting.",
+    ),
     plain(
         "ops.listen",
         Kind::Address,
         "127.0.0.1:9001",
-        "Address of /readyz.",
+        "Address of /readyz and /metrics.",
         "Not public: it tells about the inside.",
     ),
 ];

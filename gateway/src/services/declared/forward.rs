@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use contract::{
-    Problem, ProblemKind,
-    operation::{Breach, Media, Operation, content_type},
+    Caller, Problem, ProblemKind,
+    operation::{Access, Breach, Media, Operation, content_type},
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, uri::PathAndQuery};
 use http_body_util::combinators::BoxBody;
@@ -13,7 +13,7 @@ use kit::{
     body::BodyLimit, client_address::TrustedProxies, config::ContractMode, edge::AskedForHead,
     operation_name::OperationName,
 };
-use poem::{Body, Request, Response};
+use poem::{Body, Request, Response, error::ResponseError};
 
 use super::{
     measured::{Measured, Overrun},
@@ -21,10 +21,13 @@ use super::{
 };
 use crate::{
     identity::authenticate::Authenticator,
+    policy::rate_limit::{RateRule, RateState},
+    rate_limits::RateLimits,
     services::proxied::{client_address, request_id},
     upstream::{
         Call, CallBody, Upstream, UpstreamBody,
         headers::{Told, to_client, to_service},
+        whole,
     },
 };
 
@@ -33,6 +36,9 @@ pub(crate) struct Shared {
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) limit: BodyLimit,
+    pub(crate) rate_limits: Arc<RateLimits>,
+    /// What holds for every operation, beside the rules of its service.
+    pub(crate) rate_limit: Vec<RateRule>,
 }
 
 /// A service that is called.
@@ -62,6 +68,34 @@ struct Asked {
 impl Target {
     /// The whole way of a request.
     pub(crate) async fn forward(
+        &self,
+        shared: &Shared,
+        parameters: &[(&str, String)],
+        request: Request,
+    ) -> Result<Response, Problem> {
+        // Before the caller is checked: tokens that are no good are counted too, by the address they come from.
+        let state = self.count(shared, &request).await?;
+        let answer = self.admitted(shared, parameters, request).await;
+        let mut response = answer.unwrap_or_else(|problem| problem.as_response());
+        state.mark(response.headers_mut());
+        Ok(response)
+    }
+
+    /// Counts the request by every rule that holds for it.
+    async fn count(&self, shared: &Shared, request: &Request) -> Result<RateState, Problem> {
+        let rules: Vec<RateRule> = shared.rate_limit.iter().chain(&self.rules.rate_limit).cloned().collect();
+        if rules.is_empty() {
+            return Ok(RateState::default());
+        }
+        let address = client_address(request, &shared.trusted_proxies);
+        let asked = self.operation.access != Access::Public && rules.iter().any(RateRule::needs_caller);
+        let verified = asked.then(|| shared.authenticator.identify(request.headers()).ok()).flatten();
+        let caller =
+            verified.map_or_else(|| Arc::new(Caller::anonymous()), |verified| Arc::clone(&verified.caller));
+        shared.rate_limits.check(&rules, &self.name.0, address, &caller).await
+    }
+
+    async fn admitted(
         &self,
         shared: &Shared,
         parameters: &[(&str, String)],
@@ -193,7 +227,7 @@ impl Target {
             // There is no body that could be of the wrong kind.
             Err(Breach::MediaType(..)) if asked_for_head || is_empty(&head.headers) => Media::Opaque,
             Err(breach) => {
-                self.broken(&breach, matches!(breach, Breach::UndeclaredStatus(_)))?;
+                self.broken(breach.rule(), &breach, matches!(breach, Breach::UndeclaredStatus(_)))?;
                 Media::Opaque
             }
             Ok(media) => media,
@@ -217,12 +251,12 @@ impl Target {
     /// Reads a JSON answer whole and holds it to its schema.
     async fn held(&self, head: &mut http::response::Parts, body: UpstreamBody) -> Result<Body, Problem> {
         if let Some(coding) = head.headers.get(header::CONTENT_ENCODING) {
-            self.broken(&format_args!("content coding {coding:?} was not asked for"), false)?;
+            self.broken("coding", &format_args!("content coding {coding:?} was not asked for"), false)?;
             return Ok(Body::from(BoxBody::new(body)));
         }
-        let bytes = self.service.upstream.whole(body).await?;
+        let bytes = whole(body).await?;
         if let Err(breach) = self.operation.check_answer(head.status, content_type(&head.headers), &bytes) {
-            self.broken(&breach, false)?;
+            self.broken(breach.rule(), &breach, false)?;
         }
         let changed = self.rules.response.body(&bytes);
         if changed.is_some() {
@@ -235,7 +269,13 @@ impl Target {
 
     /// Counts a breach of the contract and refuses the answer, or lets it pass where the mode says so. A status that is not
     /// declared passes in the mode `report` only.
-    fn broken(&self, breach: &dyn std::fmt::Display, always: bool) -> Result<(), Problem> {
+    fn broken(
+        &self,
+        rule: &'static str,
+        breach: &dyn std::fmt::Display,
+        always: bool,
+    ) -> Result<(), Problem> {
+        kit::metrics::contract_violated(&self.service.name, &self.name.0, rule);
         tracing::error!(
             service = self.service.name,
             operation = &*self.name.0,

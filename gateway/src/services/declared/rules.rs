@@ -7,13 +7,27 @@ use contract::{Problem, ProblemKind};
 use http::{HeaderMap, HeaderName, header};
 use kit::config::{ContractMode, FieldChanges, OperationSettings, ServiceSettings};
 
+use crate::policy::rate_limit::{NotARule, RateRule};
+
 use super::changes::{ChangeFault, HeaderChanges, JsonChanges, change_query};
+
+/// Rules that can't hold.
+#[derive(Debug, thiserror::Error)]
+pub enum RuleFault {
+    /// A change can't be made.
+    #[error(transparent)]
+    Change(#[from] ChangeFault),
+    /// No rule of a rate.
+    #[error("rate_limit: {0}")]
+    Rate(#[from] NotARule),
+}
 
 /// One operation's rules.
 pub(crate) struct Rules {
     pub(super) mode: ContractMode,
     pub(super) body_limit: Option<usize>,
     pub(super) timeout: Duration,
+    pub(super) rate_limit: Vec<RateRule>,
     pub(super) request: RequestRules,
     pub(super) response: ResponseRules,
 }
@@ -22,14 +36,16 @@ impl Rules {
     pub(crate) fn new(
         service: &ServiceSettings,
         operation: Option<&OperationSettings>,
+        id: &str,
         timeout: Duration,
-    ) -> Result<Self, ChangeFault> {
+    ) -> Result<Self, RuleFault> {
         let request = [Some(&service.request), operation.map(|operation| &operation.request)];
         let response = [Some(&service.response), operation.map(|operation| &operation.response)];
         Ok(Self {
             mode: operation.and_then(|operation| operation.contract).unwrap_or(service.contract),
             body_limit: operation.and_then(|operation| operation.body_limit).or(service.body_limit),
             timeout: operation.and_then(|operation| operation.timeout).or(service.timeout).unwrap_or(timeout),
+            rate_limit: rate_limit(service, operation, id)?,
             request: RequestRules {
                 headers: each(request, |changes| HeaderChanges::new(&changes.headers))?,
                 query: each(request, |changes| Ok(changes.query.clone()))?,
@@ -41,6 +57,20 @@ impl Rules {
             },
         })
     }
+}
+
+/// An operation's own rules stand instead of its service's; those are counted over all of its operations.
+fn rate_limit(
+    service: &ServiceSettings,
+    operation: Option<&OperationSettings>,
+    id: &str,
+) -> Result<Vec<RateRule>, NotARule> {
+    let own = operation.and_then(|operation| operation.rate_limit.as_deref());
+    let (text, scope) = match own {
+        Some(own) => (own, format!("{}.{id}", service.name)),
+        None => (service.rate_limit.as_deref().unwrap_or_default(), service.name.to_string()),
+    };
+    Ok(RateRule::list(text)?.into_iter().map(|rule| rule.within(&scope)).collect())
 }
 
 fn each<T, C>(

@@ -114,8 +114,14 @@ async fn binding(service_url: &str, operations: Arc<Vec<Operation>>, database: &
     let expected =
         Expected { kind: access_token::KIND, issuer: "http://g".to_owned(), audience: "platform".to_owned() };
     let time = Duration::from_secs(5);
-    let pool = PoolConfig::new("users", vec![service_url.to_owned()]);
-    let upstream = Arc::new(Upstream::new(pool).unwrap());
+    let upstream = Arc::new(
+        Upstream::new(PoolConfig {
+            connect_time: time,
+            total_time: time,
+            ..PoolConfig::new("users", vec![service_url.to_owned()])
+        })
+        .unwrap(),
+    );
     let authenticator =
         Arc::new(Authenticator::new(Arc::clone(&access), internal, expected, Arc::clone(&revoked)));
     let links = Links { database: database.open().await, master_key: master.clone(), base: String::new() };

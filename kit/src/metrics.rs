@@ -1,0 +1,161 @@
+//! Counts and times of this process, as `/metrics` tells them: by service, operation and class of status, never by path, so
+//! that there are as many series as operations and no more.
+
+use std::{sync::LazyLock, time::Duration};
+
+use http::{StatusCode, header};
+use poem::{Endpoint, Request, Response, Result};
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+/// Upper bounds in seconds: from an answer out of memory to what a client still waits for.
+const BOUNDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// The media type of `OpenMetrics`, which Prometheus reads.
+const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+static MEASURED: LazyLock<Measured> = LazyLock::new(Measured::new);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    service: &'static str,
+    operation: String,
+    status: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Listener {
+    service: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Called {
+    service: String,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Broken {
+    service: String,
+    operation: String,
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RateLimited {
+    operation: String,
+    rule: String,
+}
+
+type Times<L> = Family<L, Histogram, fn() -> Histogram>;
+
+struct Measured {
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    durations: Times<Answered>,
+    in_flight: Family<Listener, Gauge>,
+    calls: Times<Called>,
+    violations: Family<Broken, Counter>,
+    rate_limited: Family<RateLimited, Counter>,
+}
+
+fn times<L: Clone + std::hash::Hash + Eq>() -> Times<L> {
+    Family::new_with_constructor(|| Histogram::new(BOUNDS))
+}
+
+impl Measured {
+    fn new() -> Self {
+        let mut registry = Registry::with_prefix("platform");
+        let requests = Family::default();
+        registry.register(
+            "requests",
+            "Requests answered; status 499 is a client that went away",
+            requests.clone(),
+        );
+        let durations = times();
+        registry.register_with_unit(
+            "request_duration",
+            "From a request's head to the head of its answer",
+            Unit::Seconds,
+            durations.clone(),
+        );
+        let in_flight = Family::default();
+        registry.register("requests_in_flight", "Requests being answered", in_flight.clone());
+        let calls = times();
+        registry.register_with_unit(
+            "upstream_duration",
+            "Calls to services; what got no answer has the outcome failed",
+            Unit::Seconds,
+            calls.clone(),
+        );
+        let violations = Family::default();
+        registry.register(
+            "contract_violations",
+            "Answers of services that break their contract, by the rule they break",
+            violations.clone(),
+        );
+        let rate_limited = Family::default();
+        registry.register("rate_limited", "Requests refused by a rate limit", rate_limited.clone());
+        Self { registry, requests, durations, in_flight, calls, violations, rate_limited }
+    }
+}
+
+/// The class of a status.
+#[must_use]
+fn class(status: u16) -> &'static str {
+    match status {
+        100..=199 => "1xx",
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=498 => "4xx",
+        499 => "499",
+        _ => "5xx",
+    }
+}
+
+/// A request begins at a listener.
+pub(crate) fn begun(service: &'static str) {
+    MEASURED.in_flight.get_or_create(&Listener { service }).inc();
+}
+
+/// A request has got its answer, or its client went away.
+pub(crate) fn answered(service: &'static str, operation: &str, status: u16, duration: Duration) {
+    MEASURED.in_flight.get_or_create(&Listener { service }).dec();
+    let labels = Answered { service, operation: operation.to_owned(), status: class(status) };
+    MEASURED.requests.get_or_create(&labels).inc();
+    MEASURED.durations.get_or_create(&labels).observe(duration.as_secs_f64());
+}
+
+/// A service was called; `None` where no answer came.
+pub fn called(service: &str, status: Option<u16>, duration: Duration) {
+    let labels = Called { service: service.to_owned(), outcome: status.map_or("failed", class) };
+    MEASURED.calls.get_or_create(&labels).observe(duration.as_secs_f64());
+}
+
+/// A service's answer broke this rule of its contract.
+pub fn contract_violated(service: &str, operation: &str, kind: &'static str) {
+    let labels = Broken { service: service.to_owned(), operation: operation.to_owned(), kind };
+    MEASURED.violations.get_or_create(&labels).inc();
+}
+
+/// A rate limit refused a request.
+pub fn rate_limited(operation: &str, rule: String) {
+    MEASURED.rate_limited.get_or_create(&RateLimited { operation: operation.to_owned(), rule }).inc();
+}
+
+/// `/metrics`. Not for a public listener.
+#[derive(Debug, Clone, Copy)]
+pub struct MetricsEndpoint;
+
+impl Endpoint for MetricsEndpoint {
+    type Output = Response;
+
+    async fn call(&self, _request: Request) -> Result<Response> {
+        let mut written = String::new();
+        text::encode(&mut written, &MEASURED.registry).map_err(contract::Problem::internal)?;
+        Ok(Response::builder().status(StatusCode::OK).header(header::CONTENT_TYPE, MEDIA_TYPE).body(written))
+    }
+}
