@@ -7,6 +7,7 @@ mod document;
 mod identity;
 mod mail;
 mod parts;
+mod policy;
 mod serve;
 mod services;
 mod store;

@@ -329,9 +329,13 @@ impl Service {
         let ready = Ready::new(checks(&parts.database), shutdown.clone());
         let following = tokio::spawn(watch.run(shutdown.clone()));
         let sending = tokio::spawn(Arc::clone(&parts.outbox).run(shutdown.clone()));
+        let probing = tokio::spawn(Arc::clone(&parts.upstream).watch(shutdown.clone()));
         tokio::join!(server.run(public, shutdown.clone()), ops.run(operations_listener(ready), shutdown));
-        for (what, task) in [("watch over revocations and keys", following), ("sending of letters", sending)]
-        {
+        for (what, task) in [
+            ("watch over revocations and keys", following),
+            ("sending of letters", sending),
+            ("probing of services", probing),
+        ] {
             if task.await.is_err() {
                 tracing::error!(what, "ended early");
             }

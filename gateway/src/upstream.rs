@@ -1,12 +1,28 @@
 //! Calling a service: its instances, the client, the header rules, and what each failure means to a client.
 
-mod answer;
+mod body;
+mod call;
 mod client;
+mod connect;
+mod endpoint;
+mod fault;
 pub(crate) mod headers;
+mod instance;
 mod pool;
+mod probe;
 mod users;
 
-pub(crate) use answer::UpstreamBody;
-pub(crate) use client::{Call, CallBody, Received, Upstream};
-pub(crate) use pool::{BadUpstreamUrl, PoolConfig};
-pub(crate) use users::UsersClient;
+#[allow(unused_imports, reason = "declared services and the operations page stand on these")]
+pub(crate) use self::{
+    body::UpstreamBody,
+    call::{Call, CallBody},
+    client::Received,
+    endpoint::BadUpstreamUrl,
+    fault::UpstreamFault,
+    instance::InstanceHealth,
+    pool::{PoolConfig, Probe, Upstream},
+    users::UsersClient,
+};
+
+#[cfg(test)]
+mod tests;

@@ -7,11 +7,17 @@
 )]
 
 mod database;
+mod faults;
 mod gateway;
 mod log;
 mod postgres;
 
-pub use self::{database::TestDatabase, gateway::TestGateway, log::log};
+pub use self::{
+    database::TestDatabase,
+    faults::{Fault, FaultServer},
+    gateway::TestGateway,
+    log::log,
+};
 
 /// Writes each test twice, on SQLite and on a real PostgreSQL: `mod <name> { on_sqlite, on_postgres }`.
 #[macro_export]

@@ -1,67 +1,32 @@
-//! One service's HTTP client: pooled connections, every wait limited, every failure sorted by what a client hears of it.
+//! Sending a call: attempts at instances until one has answered, every wait limited, every failure sorted by whose it was.
 
-use std::{error::Error as _, io, sync::Arc, time::Duration};
+use std::{error::Error as _, io, time::Duration};
 
 use bytes::Bytes;
-use contract::{Problem, ProblemKind};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, uri::PathAndQuery};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited, combinators::BoxBody};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, timeout_at},
-};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::connect::capture_connection;
+use tokio::time::Instant;
 
 use super::{
-    answer::UpstreamBody,
-    pool::{BadUpstreamUrl, Instances, PoolConfig},
+    body::UpstreamBody,
+    call::{Call, CallBody, RequestBody},
+    connect::Life,
+    fault::UpstreamFault,
+    instance::{Instance, Use},
+    pool::Upstream,
+};
+use crate::policy::{
+    Outcome, backoff,
+    deadline::{Deadline, TIME_LEFT},
 };
 
-/// Idle connections are kept for less time than services keep theirs, so that none is closed under a request.
-const IDLE: Duration = Duration::from_secs(4);
+/// Connections are used for no longer, so that a name's new addresses and a balancer's new targets get their share.
+const MAXIMUM_AGE: Duration = Duration::from_mins(1);
 
-/// Idle connections kept at most, for each instance.
-const IDLE_CONNECTIONS: usize = 256;
-
-/// Bytes of an answer that is read whole, at most.
+/// Bytes of an answer that is checked, at most.
 const ANSWER_BYTES: usize = 16 * 1024 * 1024;
-
-/// How soon a client is told to try again.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// Says which hop made an error answer (RFC 9209).
-const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
-
-/// A service, as the gateway calls it.
-pub(crate) struct Upstream {
-    config: PoolConfig,
-    instances: Instances,
-    client: Client<HttpConnector, BoxBody<Bytes, io::Error>>,
-    permits: Arc<Semaphore>,
-}
-
-/// What is asked of a service.
-pub(crate) struct Call {
-    pub(crate) method: Method,
-    pub(crate) target: PathAndQuery,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: CallBody,
-    /// From now to the last byte of the answer; unset, an answer may take as long as it is not silent for too long.
-    pub(crate) total: Option<Duration>,
-    /// Whether sending it twice does what sending it once does (RFC 9110 §9.2.2).
-    pub(crate) idempotent: bool,
-}
-
-/// A request's body.
-pub(crate) enum CallBody {
-    /// Held whole: it can be sent again.
-    Whole(Bytes),
-    /// Passed on as it comes: it is sent once.
-    Stream(BoxBody<Bytes, io::Error>),
-}
 
 /// A service's whole answer.
 #[derive(Debug)]
@@ -71,77 +36,29 @@ pub(crate) struct Received {
     pub(crate) body: Bytes,
 }
 
-/// How a call failed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum UpstreamFault {
-    /// Refused, unreachable, or the name was not found.
-    #[error("no connection: {0}")]
-    NoConnection(String),
-    /// More calls are in flight than the service may have.
-    #[error("{0} calls are in flight")]
-    Shed(usize),
-    /// No head, or no whole answer, within the time.
-    #[error("no answer within {0:?}")]
-    Timeout(Duration),
-    /// The answer broke off, or is no HTTP.
-    #[error("the answer can't be read: {0}")]
-    Broken(String),
-    /// The answer is longer than the gateway reads whole.
-    #[error("the answer is longer than {ANSWER_BYTES} bytes")]
-    TooLarge,
-    /// The request could not be put together.
-    #[error("the request can't be composed: {0}")]
-    Compose(#[from] http::Error),
+/// A call that is being sent.
+struct Sending {
+    method: Method,
+    target: PathAndQuery,
+    headers: HeaderMap,
+    body: RequestBody,
+    idempotent: bool,
+    deadline: Deadline,
+    total: Option<Duration>,
+    retries: u32,
 }
 
-impl UpstreamFault {
-    /// The name of the fault in `Proxy-Status` (RFC 9209 §2.3).
-    fn proxy_status(&self) -> &'static str {
-        match self {
-            Self::NoConnection(_) => "platform; error=connection_refused",
-            Self::Shed(_) => "platform; error=connection_limit_reached",
-            Self::Timeout(_) => "platform; error=http_response_timeout",
-            Self::Broken(_) => "platform; error=http_response_incomplete",
-            Self::TooLarge => "platform; error=http_response_body_size",
-            Self::Compose(_) => "platform; error=proxy_internal_error",
-        }
-    }
-}
-
-impl From<UpstreamFault> for Problem {
-    fn from(fault: UpstreamFault) -> Self {
-        let problem = match &fault {
-            UpstreamFault::NoConnection(_) | UpstreamFault::Shed(_) => {
-                Self::unavailable("Service unavailable", RETRY_AFTER)
-            }
-            UpstreamFault::Timeout(_) => {
-                Self::new(ProblemKind::UpstreamTimeout, "The service did not answer in time")
-            }
-            UpstreamFault::Broken(_) | UpstreamFault::TooLarge => {
-                Self::new(ProblemKind::BadUpstream, "The service's answer can't be used")
-            }
-            UpstreamFault::Compose(_) => Self::internal(""),
-        };
-        problem.header(PROXY_STATUS, HeaderValue::from_static(fault.proxy_status())).because(&fault)
-    }
+/// A failed attempt.
+struct Failed {
+    fault: UpstreamFault,
+    /// No byte of the request was sent.
+    is_unsent: bool,
+    /// It failed on a kept connection that had answered before: that one was closed under the request.
+    was_kept: bool,
+    outcome: Outcome,
 }
 
 impl Upstream {
-    /// The service at these addresses.
-    pub(crate) fn new(config: PoolConfig) -> Result<Self, BadUpstreamUrl> {
-        let instances = Instances::new(&config.urls)?;
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(config.connect_time));
-        connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .build(connector);
-        let permits = Arc::new(Semaphore::new(config.max_in_flight));
-        Ok(Self { config, instances, client, permits })
-    }
-
     /// Calls the service and reads its whole answer.
     pub(crate) async fn call(
         &self,
@@ -151,118 +68,232 @@ impl Upstream {
         body: Bytes,
     ) -> Result<Received, UpstreamFault> {
         let call = Call {
-            idempotent: method.is_idempotent(),
             method: method.clone(),
             target,
             headers,
             body: CallBody::Whole(body),
-            total: Some(self.config.total_time),
+            total: Some(self.limits.total_time),
+            idempotent: method.is_idempotent(),
         };
         let (head, body) = self.send(call).await?.into_parts();
         let body = self.whole(body).await?;
         Ok(Received { status: head.status, headers: head.headers, body })
     }
 
-    /// The whole body of an answer.
+    /// Reads an answer to its end, up to the longest that is checked.
+    #[allow(clippy::unused_self, reason = "the limit is to be the service's own")]
     pub(crate) async fn whole(&self, body: UpstreamBody) -> Result<Bytes, UpstreamFault> {
-        let collected = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|error| {
-            let timed_out =
-                error.downcast_ref::<io::Error>().map(io::Error::kind) == Some(io::ErrorKind::TimedOut);
+        let whole = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() {
-                UpstreamFault::TooLarge
-            } else if timed_out {
-                UpstreamFault::Timeout(self.config.total_time)
-            } else {
-                UpstreamFault::Broken(error.to_string())
+                return UpstreamFault::TooLarge(ANSWER_BYTES);
+            }
+            match error.downcast::<io::Error>() {
+                Ok(error) => UpstreamFault::of_body(*error),
+                Err(other) => UpstreamFault::Truncated(other.to_string()),
             }
         })?;
-        Ok(collected.to_bytes())
+        Ok(whole.to_bytes())
     }
 
-    /// Calls the service; its answer comes in as it is read. A kept-alive connection that was closed under the request is
-    /// replaced at once, and a connection that is refused tried at another instance; a body that streams is sent once.
+    /// Sends a call and gives the answer's head as soon as it is there. It follows no redirect and unpacks nothing. For a 101
+    /// the caller takes `hyper::upgrade::on(response)`; the tunnel counts as in flight while the response's body is kept.
+    ///
+    /// It is tried again only where nothing of the answer was passed on, and only if it is idempotent or none of it was sent;
+    /// within the retry budget, and at an instance that was not tried, if there is one.
     pub(crate) async fn send(&self, call: Call) -> Result<Response<UpstreamBody>, UpstreamFault> {
-        let permit = Arc::clone(&self.permits)
-            .try_acquire_owned()
-            .map_err(|_| UpstreamFault::Shed(self.config.max_in_flight))?;
-        let Call { method, target, headers, body, total, idempotent } = call;
-        let deadline = total.map(|total| Instant::now() + total);
-        let head_time = self.config.first_byte_time.unwrap_or(self.config.total_time);
-        let head_by = Instant::now() + total.map_or(head_time, |total| total.min(head_time));
-        let (mut whole, mut stream) = match body {
-            CallBody::Whole(bytes) => (Some(bytes), None),
-            CallBody::Stream(body) => (None, Some(body)),
+        let mut permit = Some(self.enter()?);
+        let now = Instant::now().into_std();
+        self.budget().call(now);
+        let mut sending = Sending {
+            method: call.method,
+            target: call.target,
+            headers: call.headers,
+            body: call.body.into(),
+            idempotent: call.idempotent,
+            deadline: Deadline::new(now, call.total),
+            total: call.total,
+            retries: 0,
         };
-        let mut failed = None;
-        let mut attempts = 0;
+        let mut tried = Vec::new();
+        let mut last = None;
         loop {
-            let body = match (&whole, stream.take()) {
-                (Some(bytes), _) => Full::new(bytes.clone()).map_err(|never| match never {}).boxed(),
-                (None, Some(body)) => {
-                    whole = None;
-                    body
-                }
-                (None, None) => return Err(UpstreamFault::Broken("a streamed body was spent".to_owned())),
+            let mut used = match self.choose(&tried).await {
+                Ok(used) => used,
+                Err(fault) => return Err(last.unwrap_or(fault)),
             };
-            let Some((at, instance)) = self.instances.pick(failed) else {
-                return Err(UpstreamFault::NoConnection("no instance".to_owned()));
-            };
-            let counted = instance.begin();
-            let mut request = Request::new(body);
-            *request.method_mut() = method.clone();
-            *request.uri_mut() = instance.uri(&target)?;
-            *request.headers_mut() = headers.clone();
-            let fault = match timeout_at(head_by, self.client.request(request)).await {
-                Ok(Ok(response)) => {
-                    let idle = self.config.idle_time;
-                    return Ok(
-                        response.map(|body| UpstreamBody::new(body, idle, deadline, (permit, counted)))
-                    );
+            tried.push(std::sync::Arc::clone(used.instance()));
+            match self.attempt(&sending, &used).await {
+                Ok(response) => {
+                    if response.status().is_server_error() {
+                        used.settle(Outcome::Bad);
+                    } else if response.status().is_client_error() {
+                        used.settle(Outcome::Neutral);
+                    }
+                    let elsewhere = matches!(response.status().as_u16(), 502..=504)
+                        && self.has_another(&tried)
+                        && sending.idempotent
+                        && self.again(&mut sending).await;
+                    if elsewhere {
+                        continue;
+                    }
+                    let Some(permit) = permit.take() else { return Err(UpstreamFault::Shed(0)) };
+                    let total = sending.deadline.end().zip(sending.total);
+                    let limits = std::sync::Arc::clone(&self.limits);
+                    return Ok(response.map(|incoming| {
+                        let total = total.map(|(end, time)| (end.into(), time));
+                        UpstreamBody::new(incoming, (used, permit), limits, total)
+                    }));
                 }
-                Ok(Err(error)) => Failed::sending(&error),
-                Err(_) => {
-                    return Err(UpstreamFault::Timeout(
-                        head_by.duration_since(Instant::now()).max(head_time),
-                    ));
+                Err(failed) => {
+                    used.settle(failed.outcome);
+                    drop(used);
+                    let may = (sending.idempotent || failed.is_unsent) && sending.body.is_whole();
+                    if !may || !self.again(&mut sending).await {
+                        return Err(failed.fault);
+                    }
+                    last = Some(failed.fault);
                 }
-            };
-            let unsent = matches!(fault.fault, UpstreamFault::NoConnection(_));
-            let again = whole.is_some() && (unsent || (fault.was_closed && idempotent));
-            if !again || attempts >= self.config.retries {
-                return Err(fault.fault);
             }
-            tracing::debug!(service = self.config.service, fault = %fault.fault, "a call is tried again");
-            attempts += 1;
-            // A connection that was closed says nothing of its instance.
-            failed = unsent.then_some(at);
+        }
+    }
+
+    /// Whether there is another attempt: waits before it.
+    async fn again(&self, sending: &mut Sending) -> bool {
+        let now = Instant::now().into_std();
+        let wait = backoff::wait(sending.retries, fastrand::f64());
+        let is_due = sending.retries < self.limits.retries
+            && sending.deadline.outlasts(now, wait)
+            && self.budget().withdraw(now);
+        if is_due {
+            sending.retries += 1;
+            tokio::time::sleep(wait).await;
+        }
+        is_due
+    }
+
+    /// One attempt at one instance; at once another on a fresh connection where a kept one was closed under it.
+    async fn attempt(&self, sending: &Sending, used: &Use) -> Result<Response<Incoming>, Failed> {
+        match self.exchange(sending, used.instance(), false).await {
+            // Within the budget: a service that breaks off what it is asked looks the same as one that closed what was idle.
+            Err(failed)
+                if failed.was_kept
+                    && sending.idempotent
+                    && sending.body.is_whole()
+                    && self.budget().withdraw(Instant::now().into_std()) =>
+            {
+                tracing::debug!(service = %self.limits.service, fault = %failed.fault, "a kept connection was closed");
+                self.exchange(sending, used.instance(), true).await
+            }
+            other => other,
+        }
+    }
+
+    async fn exchange(
+        &self,
+        sending: &Sending,
+        instance: &Instance,
+        is_fresh: bool,
+    ) -> Result<Response<Incoming>, Failed> {
+        let now = Instant::now();
+        let mut request = Request::new(sending.body.clone());
+        *request.method_mut() = sending.method.clone();
+        *request.uri_mut() = instance.uri(&sending.target).map_err(|error| Failed {
+            fault: UpstreamFault::Compose(error.to_string()),
+            is_unsent: true,
+            was_kept: false,
+            outcome: Outcome::Neutral,
+        })?;
+        request.headers_mut().clone_from(&sending.headers);
+        if let Some(left) = sending.deadline.left(now.into_std()) {
+            let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+            request.headers_mut().insert(HeaderName::from_static(TIME_LEFT), HeaderValue::from(left));
+        }
+        let captured = capture_connection(&mut request);
+        let client = if is_fresh { &instance.fresh } else { &instance.pooled };
+        let answer = tokio::select! {
+            answer = client.request(request) => answer.map_err(|error| sending.failed(&error)),
+            fault = self.too_late(sending, now) => Err(fault),
+        }?;
+        if let Some(life) = answer.extensions().get::<Life>() {
+            life.answered();
+            if life.age() >= MAXIMUM_AGE
+                && let Some(connection) = captured.connection_metadata().as_ref()
+            {
+                connection.poison();
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Ends when no head of an answer has come in time. What the client is slow to send is not the service's silence.
+    async fn too_late(&self, sending: &Sending, begun: Instant) -> Failed {
+        let head = match sending.total {
+            Some(_) => self.limits.first_byte_time,
+            None => Some(self.limits.first_byte_time.unwrap_or(self.limits.total_time)),
+        };
+        loop {
+            let moved = sending.body.moved(begun);
+            let end = sending.deadline.step(moved.into_std(), head).map(Instant::from);
+            let Some(end) = end else { return std::future::pending().await };
+            tokio::time::sleep_until(end).await;
+            let now = Instant::now();
+            let is_over = sending.deadline.left(now.into_std()).is_some_and(|left| left.is_zero());
+            if is_over || head.is_some_and(|head| now - sending.body.moved(begun) >= head) {
+                let time = if is_over { sending.total } else { head }.unwrap_or_default();
+                // A later attempt has what time was left, which may be too little for anybody; and a client that is slow to
+                // send is no fault of the service.
+                let is_fair = now - sending.body.moved(begun) >= time / 2;
+                return Failed {
+                    fault: UpstreamFault::Timeout(time),
+                    is_unsent: false,
+                    was_kept: false,
+                    outcome: if is_fair { Outcome::Bad } else { Outcome::Neutral },
+                };
+            }
         }
     }
 }
 
-/// A failed attempt, and whether its connection was closed before any byte of an answer.
-struct Failed {
-    fault: UpstreamFault,
-    was_closed: bool,
-}
-
-impl Failed {
-    fn sending(error: &hyper_util::client::legacy::Error) -> Self {
+impl Sending {
+    fn failed(&self, error: &hyper_util::client::legacy::Error) -> Failed {
         let text = chain(error);
+        let unsent = |fault| Failed { fault, is_unsent: true, was_kept: false, outcome: Outcome::Bad };
         if error.is_connect() {
-            return Self { fault: UpstreamFault::NoConnection(text), was_closed: false };
+            let kind =
+                error.source().and_then(|source| source.downcast_ref::<io::Error>()).map(io::Error::kind);
+            return unsent(match kind {
+                Some(io::ErrorKind::ConnectionRefused) => UpstreamFault::Refused(text),
+                Some(io::ErrorKind::TimedOut) => UpstreamFault::ConnectTimeout(text),
+                _ => UpstreamFault::Unreachable(text),
+            });
+        }
+        if let Some(kind) = self.body.failed() {
+            let outcome = Outcome::Neutral;
+            return Failed {
+                fault: UpstreamFault::ClientBody(kind),
+                is_unsent: false,
+                was_kept: false,
+                outcome,
+            };
         }
         let inner = error.source().and_then(|source| source.downcast_ref::<hyper::Error>());
-        let was_closed = inner
-            .is_some_and(|inner| inner.is_incomplete_message() || inner.is_canceled() || inner.is_closed())
-            || inner.and_then(|inner| inner.source()?.downcast_ref::<io::Error>()).is_some_and(|io| {
-                matches!(io.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
-            });
-        Self { fault: UpstreamFault::Broken(text), was_closed }
+        let is_malformed = inner.is_some_and(|inner| inner.is_parse() || inner.is_parse_too_large());
+        let mut extensions = http::Extensions::new();
+        if let Some(connection) = error.connect_info() {
+            connection.get_extras(&mut extensions);
+        }
+        let was_kept = extensions.get::<Life>().is_some_and(Life::has_answered);
+        Failed {
+            fault: if is_malformed { UpstreamFault::Malformed(text) } else { UpstreamFault::Closed(text) },
+            is_unsent: false,
+            was_kept: was_kept && !is_malformed,
+            outcome: Outcome::Bad,
+        }
     }
 }
 
 /// An error with all its causes.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

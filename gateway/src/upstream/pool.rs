@@ -1,170 +1,285 @@
-//! The instances of a service: where they are, how many calls each has, and which one gets the next.
+//! A service: its instances, and the policies every call of it stands under.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use http::{Uri, uri::PathAndQuery};
+use arc_swap::ArcSwap;
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+
+use super::{
+    endpoint::{BadUpstreamUrl, Endpoint, look_up},
+    fault::UpstreamFault,
+    instance::{Instance, InstanceHealth, Use},
+};
+use crate::policy::{balance, budget::Budget, concurrency::Limit};
+
+/// When names are looked up again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NameTimes {
+    /// After they were found.
+    pub(super) found: Duration,
+    /// After one was not.
+    pub(super) lost: Duration,
+}
+
+/// The system's resolver does not tell how long an address may be kept: this is as short as common records ask for.
+const NAMES: NameTimes = NameTimes { found: Duration::from_secs(10), lost: Duration::from_secs(1) };
+
+/// How often a client is told to try again in, where no instance is known.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// How a service is asked whether it is ready.
+#[derive(Debug, Clone)]
+pub(crate) struct Probe {
+    /// Below the service's URL, such as `/readyz`.
+    pub(crate) path: String,
+    pub(crate) every: Duration,
+}
 
 /// How a service is called.
 #[derive(Debug, Clone)]
 pub(crate) struct PoolConfig {
     /// Its name, for the log.
     pub(crate) service: String,
-    /// Its instances, such as `http://127.0.0.1:9000` or `http://host/base`.
+    /// `http://host[:port][/base-path]`, one or several; a name may stand for several addresses.
     pub(crate) urls: Vec<String>,
-    /// How long a connection may take.
     pub(crate) connect_time: Duration,
-    /// From sending a request to the head of its answer; unset, the whole time.
+    /// From the sent request to the head of the answer.
     pub(crate) first_byte_time: Option<Duration>,
-    /// From sending a request to the last byte of an answer that is read whole.
+    /// For a call that has no time of its own.
     pub(crate) total_time: Duration,
     /// The longest silence in an answer.
     pub(crate) idle_time: Duration,
-    /// Calls in flight at most; more are shed.
     pub(crate) max_in_flight: usize,
-    /// Further attempts, where repeating is safe.
+    /// Further attempts at most.
     pub(crate) retries: u32,
+    pub(crate) health: Option<Probe>,
 }
 
 impl PoolConfig {
-    /// With times and limits that suit most services.
-    pub(crate) fn new(service: &str, urls: Vec<String>) -> Self {
+    /// The service at these URLs, with limits that suit most.
+    pub(crate) fn new(service: impl Into<String>, urls: Vec<String>) -> Self {
         Self {
-            service: service.to_owned(),
+            service: service.into(),
             urls,
             connect_time: Duration::from_secs(2),
             first_byte_time: None,
-            total_time: Duration::from_secs(10),
+            total_time: Duration::from_secs(30),
             idle_time: Duration::from_mins(1),
-            max_in_flight: 1000,
-            retries: 1,
+            max_in_flight: 1024,
+            retries: 2,
+            health: None,
         }
     }
 }
 
-/// A service's address is no URL that can be called.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum BadUpstreamUrl {
-    /// Not such a URL.
-    #[error("{0:?} is no http:// URL of a host, an optional port and an optional path")]
-    Url(String),
-    /// No address at all.
-    #[error("names no instance; it takes at least one, such as \"http://127.0.0.1:9000\"")]
-    None,
+/// What holds for every call of a service.
+#[derive(Debug)]
+pub(super) struct Limits {
+    pub(super) service: String,
+    pub(super) first_byte_time: Option<Duration>,
+    pub(super) total_time: Duration,
+    pub(super) idle_time: Duration,
+    pub(super) retries: u32,
 }
 
-/// One instance.
-#[derive(Debug)]
-pub(super) struct Instance {
-    scheme_and_host: http::uri::Parts,
-    base: String,
-    in_flight: Arc<AtomicUsize>,
+/// Gives the addresses of a name.
+pub(super) type LookUp =
+    Arc<dyn Fn(String, u16) -> BoxFuture<'static, io::Result<Vec<std::net::SocketAddr>>> + Send + Sync>;
+
+/// A service, as the gateway calls it.
+pub(crate) struct Upstream {
+    pub(super) limits: Arc<Limits>,
+    pub(super) health: Option<Probe>,
+    connect_time: Duration,
+    endpoints: Vec<Arc<Endpoint>>,
+    instances: Arc<ArcSwap<Vec<Arc<Instance>>>>,
+    look_up: LookUp,
+    name_times: NameTimes,
+    /// When names are looked up next; held while they are.
+    names: Arc<tokio::sync::Mutex<Instant>>,
+    in_flight: Arc<Mutex<Limit>>,
+    budget: Mutex<Budget>,
 }
 
-/// A call that an instance has, until it is dropped.
-#[derive(Debug)]
-pub(super) struct InFlight(Arc<AtomicUsize>);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+impl Upstream {
+    /// The service that `config` describes. It connects to nothing yet.
+    ///
+    /// # Errors
+    /// The first URL that can't be called.
+    pub(crate) fn new(config: PoolConfig) -> Result<Self, BadUpstreamUrl> {
+        Self::with_look_up(config, Arc::new(|host, port| Box::pin(look_up(host, port))), NAMES)
     }
-}
 
-impl Instance {
-    fn new(url: &str) -> Result<Self, BadUpstreamUrl> {
-        let fail = || BadUpstreamUrl::Url(url.to_owned());
-        let uri: Uri = url.parse().map_err(|_| fail())?;
-        if uri.scheme_str() != Some("http") || uri.authority().is_none() || uri.query().is_some() {
-            return Err(fail());
+    pub(super) fn with_look_up(
+        config: PoolConfig,
+        look_up: LookUp,
+        name_times: NameTimes,
+    ) -> Result<Self, BadUpstreamUrl> {
+        let endpoints = config
+            .urls
+            .iter()
+            .map(|url| Endpoint::parse(url).map(Arc::new))
+            .collect::<Result<Vec<_>, _>>()?;
+        if endpoints.is_empty() {
+            return Err(BadUpstreamUrl::None);
         }
-        let base = uri.path().trim_end_matches('/').to_owned();
-        Ok(Self { scheme_and_host: uri.into_parts(), base, in_flight: Arc::default() })
-    }
-
-    /// Counts one more call.
-    pub(super) fn begin(&self) -> InFlight {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        InFlight(Arc::clone(&self.in_flight))
-    }
-
-    /// A target at this instance.
-    pub(super) fn uri(&self, target: &PathAndQuery) -> Result<Uri, http::Error> {
-        let mut parts = http::uri::Parts::default();
-        parts.scheme.clone_from(&self.scheme_and_host.scheme);
-        parts.authority.clone_from(&self.scheme_and_host.authority);
-        parts.path_and_query = Some(if self.base.is_empty() {
-            target.clone()
-        } else {
-            PathAndQuery::try_from(format!("{}{target}", self.base))?
+        let known = endpoints.iter().filter_map(|endpoint| {
+            let address = endpoint.address()?;
+            Some(Arc::new(Instance::new(Arc::clone(endpoint), address, config.connect_time)))
         });
-        Ok(Uri::from_parts(parts)?)
-    }
-}
-
-/// All of them.
-#[derive(Debug)]
-pub(super) struct Instances {
-    all: Vec<Instance>,
-    turn: AtomicUsize,
-}
-
-impl Instances {
-    pub(super) fn new(urls: &[String]) -> Result<Self, BadUpstreamUrl> {
-        let all = urls.iter().map(|url| Instance::new(url)).collect::<Result<Vec<_>, _>>()?;
-        if all.is_empty() { Err(BadUpstreamUrl::None) } else { Ok(Self { all, turn: AtomicUsize::new(0) }) }
-    }
-
-    /// The one for the next attempt: of the two whose turn it is, the one with fewer calls; never the one that has just
-    /// failed, where there is another.
-    pub(super) fn pick(&self, failed: Option<usize>) -> Option<(usize, &Instance)> {
-        let count = self.all.len();
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let open: Vec<usize> = (0..count)
-            .map(|step| turn.wrapping_add(step) % count)
-            .filter(|at| count == 1 || failed != Some(*at))
-            .take(2)
-            .collect();
-        let at = open.into_iter().min_by_key(|at| {
-            self.all.get(*at).map_or(usize::MAX, |instance| instance.in_flight.load(Ordering::Relaxed))
-        })?;
-        Some((at, self.all.get(at)?))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn instances(count: usize) -> Instances {
-        let urls: Vec<String> = (1..=count).map(|port| format!("http://127.0.0.1:{port}")).collect();
-        Instances::new(&urls).unwrap()
+        let instances = Arc::new(ArcSwap::from_pointee(known.collect()));
+        Ok(Self {
+            limits: Arc::new(Limits {
+                service: config.service,
+                first_byte_time: config.first_byte_time,
+                total_time: config.total_time,
+                idle_time: config.idle_time,
+                retries: config.retries,
+            }),
+            health: config.health,
+            connect_time: config.connect_time,
+            endpoints,
+            instances,
+            look_up,
+            name_times,
+            names: Arc::new(tokio::sync::Mutex::new(Instant::now())),
+            in_flight: Arc::new(Mutex::new(Limit::new(config.max_in_flight))),
+            budget: Mutex::new(Budget::new(Instant::now().into_std())),
+        })
     }
 
-    #[test]
-    fn a_busy_instance_gets_fewer_calls_and_one_that_failed_not_the_next() {
-        let instances = instances(3);
-        let busy: Vec<InFlight> = (0..10).map(|_| instances.all[0].begin()).collect();
-        let picked: Vec<usize> = (0..30).filter_map(|_| Some(instances.pick(None)?.0)).collect();
-        assert!(!picked.contains(&0));
-        drop(busy);
-        assert!((0..30).filter_map(|_| Some(instances.pick(Some(1))?.0)).all(|at| at != 1));
-        assert_eq!(instances.all[0].in_flight.load(Ordering::Relaxed), 0);
+    /// How each instance stands.
+    #[allow(dead_code, reason = "the operations page shows it")]
+    pub(crate) fn health(&self) -> Vec<InstanceHealth> {
+        self.instances.load().iter().map(|instance| instance.health()).collect()
     }
 
-    #[test]
-    fn a_base_path_stands_before_every_target() {
-        let instances = Instances::new(&["http://h:1/v3/".to_owned()]).unwrap();
-        let target = PathAndQuery::from_static("/a%20b?c=%2F");
-        assert_eq!(instances.all[0].uri(&target).unwrap(), "http://h:1/v3/a%20b?c=%2F");
-        for url in ["https://h", "h:1", "/a", "http://h/?q"] {
-            assert!(Instances::new(&[url.to_owned()]).is_err(), "{url}");
+    pub(super) fn budget(&self) -> MutexGuard<'_, Budget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place among the calls in flight.
+    pub(super) fn enter(&self) -> Result<Permit, UpstreamFault> {
+        let mut limit = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        if limit.take() {
+            Ok(Permit(Arc::clone(&self.in_flight)))
+        } else {
+            Err(UpstreamFault::Shed(limit.taken()))
         }
-        assert!(matches!(Instances::new(&[]), Err(BadUpstreamUrl::None)));
+    }
+
+    /// The instance that a call goes to next.
+    pub(super) async fn choose(&self, tried: &[Arc<Instance>]) -> Result<Use, UpstreamFault> {
+        let instances = self.known().await?;
+        let is_tried = |instance: &Arc<Instance>| tried.iter().any(|tried| Arc::ptr_eq(tried, instance));
+        let standings: Vec<_> =
+            instances.iter().map(|instance| instance.standing(is_tried(instance))).collect();
+        balance::choose(&standings, |below| fastrand::usize(..below))
+            .and_then(|index| instances[index].admit())
+            // Between the look and the leave another call took the one place of a probe.
+            .or_else(|| instances.iter().find_map(Instance::admit))
+            .ok_or_else(|| UpstreamFault::NoInstance {
+                retry_after: instances
+                    .iter()
+                    .map(|instance| instance.retry_after())
+                    .min()
+                    .unwrap_or(RETRY_AFTER),
+            })
+    }
+
+    /// Whether an instance that was not tried takes calls.
+    pub(super) fn has_another(&self, tried: &[Arc<Instance>]) -> bool {
+        self.instances.load().iter().any(|instance| {
+            !tried.iter().any(|tried| Arc::ptr_eq(tried, instance)) && instance.standing(false).admits
+        })
+    }
+
+    /// The instances, their names looked up anew once that is due: behind the calls where there are any addresses.
+    pub(super) async fn known(&self) -> Result<Arc<Vec<Arc<Instance>>>, UpstreamFault> {
+        let instances = self.instances.load_full();
+        if self.endpoints.iter().all(|endpoint| endpoint.address().is_some()) {
+            return Ok(instances);
+        }
+        if instances.is_empty() {
+            let mut next = self.names.lock().await;
+            if self.instances.load().is_empty() && Instant::now() >= *next {
+                *next = Instant::now() + self.names_again().refresh().await;
+            }
+        } else if let Ok(mut next) = Arc::clone(&self.names).try_lock_owned()
+            && Instant::now() >= *next
+        {
+            let names = self.names_again();
+            tokio::spawn(async move { *next = Instant::now() + names.refresh().await });
+            return Ok(instances);
+        }
+        let instances = self.instances.load_full();
+        if instances.is_empty() {
+            let names: Vec<_> = self.endpoints.iter().map(|endpoint| endpoint.host().0).collect();
+            return Err(UpstreamFault::Name(names.join(", ")));
+        }
+        Ok(instances)
+    }
+
+    fn names_again(&self) -> Names {
+        Names {
+            endpoints: self.endpoints.clone(),
+            instances: Arc::clone(&self.instances),
+            look_up: Arc::clone(&self.look_up),
+            times: self.name_times,
+            connect_time: self.connect_time,
+        }
+    }
+}
+
+/// One look-up of a service's names.
+struct Names {
+    endpoints: Vec<Arc<Endpoint>>,
+    instances: Arc<ArcSwap<Vec<Arc<Instance>>>>,
+    look_up: LookUp,
+    times: NameTimes,
+    connect_time: Duration,
+}
+
+impl Names {
+    /// Puts the addresses found in the place of the last; a name that is not found keeps its own. Tells when to look again.
+    async fn refresh(self) -> Duration {
+        let before = self.instances.load_full();
+        let (mut after, mut again) = (Vec::new(), self.times.found);
+        for endpoint in &self.endpoints {
+            let own = || before.iter().filter(|instance| Arc::ptr_eq(&instance.endpoint, endpoint));
+            if endpoint.address().is_some() {
+                after.extend(own().cloned());
+                continue;
+            }
+            let (host, port) = endpoint.host();
+            match (self.look_up)(host.to_owned(), port).await {
+                Ok(found) if !found.is_empty() => after.extend(found.into_iter().map(|address| {
+                    own().find(|instance| instance.address == address).cloned().unwrap_or_else(|| {
+                        Arc::new(Instance::new(Arc::clone(endpoint), address, self.connect_time))
+                    })
+                })),
+                failed => {
+                    tracing::warn!(host, error = ?failed.err(), "a service's name was not found; its last addresses stay");
+                    after.extend(own().cloned());
+                    again = self.times.lost;
+                }
+            }
+        }
+        self.instances.store(Arc::new(after));
+        again
+    }
+}
+
+/// A place among a service's calls in flight, until it is dropped.
+pub(super) struct Permit(Arc<Mutex<Limit>>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).give_back();
     }
 }

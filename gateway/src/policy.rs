@@ -1,0 +1,19 @@
+//! Policies of calling a service, as pure state: the clock and chance are given to them, and none knows HTTP or a socket.
+
+pub(crate) mod backoff;
+pub(crate) mod balance;
+pub(crate) mod breaker;
+pub(crate) mod budget;
+pub(crate) mod concurrency;
+pub(crate) mod deadline;
+
+/// What a call says of the instance that took it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It answered as a service should.
+    Good,
+    /// It did not, and nobody else was the cause.
+    Bad,
+    /// Nothing: the client went away, or its request was at fault (4xx).
+    Neutral,
+}

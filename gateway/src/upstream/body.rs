@@ -1,0 +1,149 @@
+//! A service's answer on its way to the client: its waits limited, its breaking off told.
+
+use std::{
+    future::Future,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::{
+    fault::UpstreamFault,
+    instance::Use,
+    pool::{Limits, Permit},
+};
+use crate::policy::Outcome;
+
+/// An answer that goes on for so long is good, whatever comes later.
+const GOOD_AFTER: Duration = Duration::from_secs(1);
+
+/// The body of an answer. It counts as a call in flight until it has ended or is dropped.
+pub(crate) struct UpstreamBody {
+    incoming: Incoming,
+    /// Both are given back at the end.
+    held: Option<(Use, Permit)>,
+    limits: Arc<Limits>,
+    is_failed: bool,
+    begun: Instant,
+    total: Option<(Pin<Box<Sleep>>, Duration)>,
+    idle: Pin<Box<Sleep>>,
+    /// Since when the reader waits for the service.
+    waits: Option<Instant>,
+}
+
+impl UpstreamBody {
+    pub(super) fn new(
+        incoming: Incoming,
+        held: (Use, Permit),
+        limits: Arc<Limits>,
+        total: Option<(Instant, Duration)>,
+    ) -> Self {
+        let begun = Instant::now();
+        let is_over = incoming.is_end_stream();
+        let mut body = Self {
+            incoming,
+            held: Some(held),
+            idle: Box::pin(sleep_until(begun + limits.idle_time)),
+            limits,
+            is_failed: false,
+            begun,
+            total: total.map(|(end, time)| (Box::pin(sleep_until(end)), time)),
+            waits: None,
+        };
+        if is_over {
+            body.end(Outcome::Good);
+        }
+        body
+    }
+
+    /// Gives back what the call held. An answer of status 5xx has settled what it says of the instance before its body.
+    fn end(&mut self, outcome: Outcome) {
+        if let Some((mut used, permit)) = self.held.take() {
+            used.settle(outcome);
+            drop((used, permit));
+        }
+    }
+
+    fn fail(&mut self, fault: UpstreamFault, outcome: Outcome) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        tracing::warn!(service = %self.limits.service, %fault, "an answer was not read to its end");
+        self.end(outcome);
+        self.is_failed = true;
+        Poll::Ready(Some(Err(fault.into_io())))
+    }
+
+    /// Waits for the service, as long as that may take.
+    fn wait(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let now = Instant::now();
+        let since = *self.waits.get_or_insert_with(|| {
+            self.idle.as_mut().reset(now + self.limits.idle_time);
+            now
+        });
+        if let Some((sleep, time)) = &mut self.total
+            && sleep.as_mut().poll(context).is_ready()
+        {
+            let time = *time;
+            // Time may have been spent on a client that reads slowly: the service is blamed for its own share.
+            let blame = if now - since >= time / 2 { Outcome::Bad } else { Outcome::Neutral };
+            return self.fail(UpstreamFault::Timeout(time), blame);
+        }
+        if self.idle.as_mut().poll(context).is_ready() {
+            return self.fail(UpstreamFault::Timeout(self.limits.idle_time), Outcome::Bad);
+        }
+        Poll::Pending
+    }
+}
+
+impl Body for UpstreamBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.is_failed {
+            return Poll::Ready(None);
+        }
+        match Pin::new(&mut self.incoming).poll_frame(context) {
+            Poll::Pending => self.wait(context),
+            Poll::Ready(frame) => {
+                self.waits = None;
+                match frame {
+                    None => {
+                        self.end(Outcome::Good);
+                        Poll::Ready(None)
+                    }
+                    Some(Err(error)) => {
+                        self.fail(UpstreamFault::Truncated(super::client::chain(&error)), Outcome::Bad)
+                    }
+                    Some(Ok(frame)) => {
+                        if self.incoming.is_end_stream() {
+                            self.end(Outcome::Good);
+                        } else if self.begun.elapsed() >= GOOD_AFTER
+                            && let Some((used, _)) = &mut self.held
+                            && !used.is_settled()
+                        {
+                            used.settle(Outcome::Good);
+                        }
+                        Poll::Ready(Some(Ok(frame)))
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_failed || self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}

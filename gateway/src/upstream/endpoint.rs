@@ -1,0 +1,94 @@
+//! Where a service is: a URL, and the addresses its name stands for.
+
+use std::{io, net::SocketAddr};
+
+use http::{
+    Uri,
+    uri::{Authority, PathAndQuery, Scheme},
+};
+
+/// A service's address is no URL that can be called.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BadUpstreamUrl {
+    /// Not such a URL.
+    #[error("{0:?} is no http:// URL of a host, an optional port and an optional path")]
+    Url(String),
+    /// No address at all.
+    #[error("names no instance; it takes at least one, such as \"http://127.0.0.1:9000\"")]
+    None,
+}
+
+/// One base URL of a service.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    authority: Authority,
+    /// Without a trailing slash; empty where the service stands at the root.
+    base: String,
+    host: String,
+    port: u16,
+}
+
+impl Endpoint {
+    pub(super) fn parse(url: &str) -> Result<Self, BadUpstreamUrl> {
+        let fail = || BadUpstreamUrl::Url(url.to_owned());
+        let uri: Uri = url.parse().map_err(|_| fail())?;
+        let authority = uri.authority().cloned().ok_or_else(fail)?;
+        // hyper's URIs have no fragment: it is dropped in parsing, which is no reason to take one.
+        let is_plain = uri.scheme() == Some(&Scheme::HTTP)
+            && uri.query().is_none()
+            && !url.contains(['#', '?'])
+            && !authority.as_str().contains('@')
+            && !authority.host().is_empty();
+        if !is_plain {
+            return Err(fail());
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let port = authority.port_u16().unwrap_or(80);
+        Ok(Self { base: uri.path().trim_end_matches('/').to_owned(), authority, host, port })
+    }
+
+    /// The address, where the URL holds one and no name.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        Some(SocketAddr::new(self.host.parse().ok()?, self.port))
+    }
+
+    pub(super) fn host(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}{}", self.authority, self.base)
+    }
+
+    /// A target below this URL, its bytes unchanged.
+    pub(super) fn uri(&self, target: &PathAndQuery) -> Result<Uri, http::Error> {
+        let target = if self.base.is_empty() {
+            target.clone()
+        } else {
+            PathAndQuery::try_from(format!("{}{}", self.base, target.as_str()))?
+        };
+        Uri::builder().scheme(Scheme::HTTP).authority(self.authority.clone()).path_and_query(target).build()
+    }
+}
+
+/// The addresses that a name stands for now.
+pub(super) async fn look_up(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+    Ok(tokio::net::lookup_host((host.as_str(), port)).await?.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_path_stands_before_every_target_and_its_bytes_stay() {
+        let target = PathAndQuery::from_static("/a%20b?c=%2F&c=1");
+        let below = Endpoint::parse("http://h:1/v3/").unwrap();
+        assert_eq!(below.uri(&target).unwrap(), "http://h:1/v3/a%20b?c=%2F&c=1");
+        assert_eq!(Endpoint::parse("http://h").unwrap().uri(&target).unwrap(), "http://h/a%20b?c=%2F&c=1");
+        assert_eq!(Endpoint::parse("http://[::1]:7").unwrap().address(), "[::1]:7".parse().ok());
+        for url in ["https://h", "h:1", "/a", "http://h/?q", "http://h/#f", "http://u:p@h", "http://"] {
+            assert!(Endpoint::parse(url).is_err(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! One address of a service: its connections, and how it stands.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use http::{Uri, uri::PathAndQuery};
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioTimer},
+};
+use tokio::time::Instant;
+
+use super::{call::RequestBody, connect::Connector, endpoint::Endpoint};
+use crate::policy::{
+    Outcome,
+    balance::{Record, Standing},
+    breaker::{Admission, Breaker, Position, Rules},
+};
+
+/// Idle connections are kept for less time than services keep theirs, so that none is closed under a request.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// Idle connections kept at most.
+const IDLE_CONNECTIONS: usize = 256;
+
+/// Probes that fail in a row before an instance is left out.
+const FAILED_PROBES: u32 = 2;
+
+/// An address that takes calls.
+pub(super) struct Instance {
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) address: SocketAddr,
+    /// Keeps connections.
+    pub(super) pooled: Client<Connector, RequestBody>,
+    /// Makes a connection for each call: for what failed on a kept one.
+    pub(super) fresh: Client<Connector, RequestBody>,
+    state: Mutex<State>,
+}
+
+struct State {
+    breaker: Breaker,
+    record: Record,
+    in_flight: u32,
+    failed_probes: u32,
+}
+
+/// How an instance stands, for people.
+#[allow(dead_code, reason = "the operations page shows it")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InstanceHealth {
+    /// The URL it was configured by.
+    pub(crate) url: String,
+    pub(crate) address: SocketAddr,
+    pub(crate) breaker: Position,
+    /// Left out for failing more than others.
+    pub(crate) is_ejected: bool,
+    /// Passes its probes, where there are any.
+    pub(crate) passes_probes: bool,
+    pub(crate) in_flight: u32,
+}
+
+impl Instance {
+    pub(super) fn new(endpoint: Arc<Endpoint>, address: SocketAddr, connect_time: Duration) -> Self {
+        let connector = Connector { address, time: connect_time };
+        let client = |idle: usize| {
+            Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(IDLE)
+                .pool_max_idle_per_host(idle)
+                .build(connector.clone())
+        };
+        Self {
+            endpoint,
+            address,
+            pooled: client(IDLE_CONNECTIONS),
+            fresh: client(0),
+            state: Mutex::new(State {
+                breaker: Breaker::new(Rules::default()),
+                record: Record::default(),
+                in_flight: 0,
+                failed_probes: 0,
+            }),
+        }
+    }
+
+    /// The URI of a target at this instance.
+    pub(super) fn uri(&self, target: &PathAndQuery) -> Result<Uri, http::Error> {
+        self.endpoint.uri(target)
+    }
+
+    pub(super) fn standing(&self, is_tried: bool) -> Standing {
+        let now = Instant::now().into_std();
+        let state = self.state();
+        Standing {
+            admits: state.breaker.would_admit(now),
+            is_tried,
+            is_ejected: state.failed_probes >= FAILED_PROBES || state.record.is_ejected(now),
+            in_flight: state.in_flight,
+        }
+    }
+
+    /// When a call may be let through that would not be now.
+    pub(super) fn retry_after(&self) -> Duration {
+        self.state().breaker.retry_after(Instant::now().into_std())
+    }
+
+    /// Leave to call, if the breaker gives it.
+    pub(super) fn admit(self: &Arc<Self>) -> Option<Use> {
+        let mut state = self.state();
+        let admission = state.breaker.admit(Instant::now().into_std())?;
+        state.in_flight += 1;
+        Some(Use { instance: Arc::clone(self), admission: Some(admission) })
+    }
+
+    /// What a probe found; tells whether that changed how the instance stands.
+    pub(super) fn probed(&self, is_good: bool) -> bool {
+        let mut state = self.state();
+        let before = state.failed_probes >= FAILED_PROBES;
+        state.failed_probes = if is_good { 0 } else { state.failed_probes.saturating_add(1) };
+        before != (state.failed_probes >= FAILED_PROBES)
+    }
+
+    #[allow(dead_code, reason = "the operations page shows it")]
+    pub(super) fn health(&self) -> InstanceHealth {
+        let state = self.state();
+        InstanceHealth {
+            url: self.endpoint.url(),
+            address: self.address,
+            breaker: state.breaker.position(),
+            is_ejected: state.record.is_ejected(Instant::now().into_std()),
+            passes_probes: state.failed_probes < FAILED_PROBES,
+            in_flight: state.in_flight,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call in flight at an instance. Dropped before it is settled it says nothing about the instance.
+pub(super) struct Use {
+    instance: Arc<Instance>,
+    admission: Option<Admission>,
+}
+
+impl Use {
+    pub(super) fn instance(&self) -> &Arc<Instance> {
+        &self.instance
+    }
+
+    /// What came of the call. Once only; but what goes well at first may break off later.
+    pub(super) fn settle(&mut self, outcome: Outcome) {
+        let now = Instant::now().into_std();
+        let mut state = self.instance.state();
+        let before = state.breaker.position();
+        match self.admission.take() {
+            Some(admission) => {
+                state.record.add(outcome, now);
+                state.breaker.settle(admission, outcome, now);
+            }
+            None if outcome == Outcome::Bad => state.record.add(outcome, now),
+            None => {}
+        }
+        let after = state.breaker.position();
+        drop(state);
+        if before != after {
+            tracing::warn!(url = %self.instance.endpoint.url(), address = %self.instance.address, breaker = ?after, "an instance's breaker changed");
+        }
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.admission.is_none()
+    }
+}
+
+impl Drop for Use {
+    fn drop(&mut self) {
+        if !self.is_settled() {
+            self.settle(Outcome::Neutral);
+        }
+        let mut state = self.instance.state();
+        state.in_flight = state.in_flight.saturating_sub(1);
+    }
+}
