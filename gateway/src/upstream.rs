@@ -17,10 +17,13 @@ mod users;
 pub(crate) use self::{
     body::UpstreamBody,
     call::{Call, CallBody},
-    client::{Received, whole},
+    client::Received,
     endpoint::BadUpstreamUrl,
     fault::UpstreamFault,
     instance::InstanceHealth,
     pool::{PoolConfig, Probe, Upstream},
     users::UsersClient,
 };
+
+#[cfg(test)]
+mod tests;

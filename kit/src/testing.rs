@@ -7,12 +7,19 @@
 )]
 
 mod database;
+mod faults;
 mod gateway;
 mod log;
 mod postgres;
 mod valkey;
 
-pub use self::{database::TestDatabase, gateway::TestGateway, log::log, valkey::TestValkey};
+pub use self::{
+    database::TestDatabase,
+    faults::{Fault, FaultServer},
+    gateway::TestGateway,
+    log::log,
+    valkey::TestValkey,
+};
 
 /// Writes each test twice, on SQLite and on a real PostgreSQL: `mod <name> { on_sqlite, on_postgres }`.
 #[macro_export]

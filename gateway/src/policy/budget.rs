@@ -6,7 +6,7 @@ use std::time::Instant;
 const PERCENT: u64 = 20;
 
 /// Retries in a window that are allowed however few calls there are.
-const FLOOR: u64 = 3;
+const FLOOR: u64 = 10;
 
 const SECONDS: usize = 10;
 

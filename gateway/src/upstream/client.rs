@@ -59,18 +59,18 @@ struct Failed {
     outcome: Outcome,
 }
 
-/// The whole body of an answer.
-pub(crate) async fn whole(body: UpstreamBody) -> Result<Bytes, UpstreamFault> {
-    let collected = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            return UpstreamFault::TooLarge(ANSWER_BYTES);
-        }
-        match error.downcast::<io::Error>() {
-            Ok(error) => UpstreamFault::of_body(*error),
-            Err(other) => UpstreamFault::Truncated(other.to_string()),
-        }
-    })?;
-    Ok(collected.to_bytes())
+/// What an answer says of its instance. A 503 that says when to come back is an instance that lives and sheds load: shutting it
+/// off would refuse what it could still serve.
+fn judged<B>(response: &Response<B>) -> Outcome {
+    let sheds = response.status() == StatusCode::SERVICE_UNAVAILABLE
+        && response.headers().contains_key(http::header::RETRY_AFTER);
+    if sheds || response.status().is_client_error() {
+        Outcome::Neutral
+    } else if response.status().is_server_error() {
+        Outcome::Bad
+    } else {
+        Outcome::Good
+    }
 }
 
 impl Upstream {
@@ -91,7 +91,22 @@ impl Upstream {
             idempotent: method.is_idempotent(),
         };
         let (head, body) = self.send(call).await?.into_parts();
-        Ok(Received { status: head.status, headers: head.headers, body: whole(body).await? })
+        let body = Self::whole(body).await?;
+        Ok(Received { status: head.status, headers: head.headers, body })
+    }
+
+    /// Reads an answer to its end, up to the longest that is checked.
+    pub(crate) async fn whole(body: UpstreamBody) -> Result<Bytes, UpstreamFault> {
+        let whole = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                return UpstreamFault::TooLarge(ANSWER_BYTES);
+            }
+            match error.downcast::<io::Error>() {
+                Ok(error) => UpstreamFault::of_body(*error),
+                Err(other) => UpstreamFault::Truncated(other.to_string()),
+            }
+        })?;
+        Ok(whole.to_bytes())
     }
 
     /// Sends a call and gives the answer's head as soon as it is there. It follows no redirect and unpacks nothing. For a 101
@@ -130,10 +145,9 @@ impl Upstream {
             tried.push(std::sync::Arc::clone(used.instance()));
             match self.attempt(&sending, &used).await {
                 Ok(response) => {
-                    if response.status().is_server_error() {
-                        used.settle(Outcome::Bad);
-                    } else if response.status().is_client_error() {
-                        used.settle(Outcome::Neutral);
+                    match judged(&response) {
+                        Outcome::Good => {}
+                        outcome => used.settle(outcome),
                     }
                     let elsewhere = matches!(response.status().as_u16(), 502..=504)
                         && self.has_another(&tried)
@@ -180,7 +194,13 @@ impl Upstream {
     /// One attempt at one instance; at once another on a fresh connection where a kept one was closed under it.
     async fn attempt(&self, sending: &Sending, used: &Use) -> Result<Response<Incoming>, Failed> {
         match self.exchange(sending, used.instance(), false).await {
-            Err(failed) if failed.was_kept && sending.idempotent && sending.body.is_whole() => {
+            // Within the budget: a service that breaks off what it is asked looks the same as one that closed what was idle.
+            Err(failed)
+                if failed.was_kept
+                    && sending.idempotent
+                    && sending.body.is_whole()
+                    && self.budget().withdraw(Instant::now().into_std()) =>
+            {
                 tracing::debug!(service = %self.limits.service, fault = %failed.fault, "a kept connection was closed");
                 self.exchange(sending, used.instance(), true).await
             }

@@ -9,8 +9,14 @@ use http::{
 
 /// A service's address is no URL that can be called.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:?} is no URL such as http://host:port/base-path")]
-pub(crate) struct BadUpstreamUrl(pub(super) String);
+pub(crate) enum BadUpstreamUrl {
+    /// Not such a URL.
+    #[error("{0:?} is no http:// URL of a host, an optional port and an optional path")]
+    Url(String),
+    /// No address at all.
+    #[error("names no instance; it takes at least one, such as \"http://127.0.0.1:9000\"")]
+    None,
+}
 
 /// One base URL of a service.
 #[derive(Debug)]
@@ -24,7 +30,7 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     pub(super) fn parse(url: &str) -> Result<Self, BadUpstreamUrl> {
-        let fail = || BadUpstreamUrl(url.to_owned());
+        let fail = || BadUpstreamUrl::Url(url.to_owned());
         let uri: Uri = url.parse().map_err(|_| fail())?;
         let authority = uri.authority().cloned().ok_or_else(fail)?;
         // hyper's URIs have no fragment: it is dropped in parsing, which is no reason to take one.
@@ -68,4 +74,21 @@ impl Endpoint {
 /// The addresses that a name stands for now.
 pub(super) async fn look_up(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok(tokio::net::lookup_host((host.as_str(), port)).await?.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_path_stands_before_every_target_and_its_bytes_stay() {
+        let target = PathAndQuery::from_static("/a%20b?c=%2F&c=1");
+        let below = Endpoint::parse("http://h:1/v3/").unwrap();
+        assert_eq!(below.uri(&target).unwrap(), "http://h:1/v3/a%20b?c=%2F&c=1");
+        assert_eq!(Endpoint::parse("http://h").unwrap().uri(&target).unwrap(), "http://h/a%20b?c=%2F&c=1");
+        assert_eq!(Endpoint::parse("http://[::1]:7").unwrap().address(), "[::1]:7".parse().ok());
+        for url in ["https://h", "h:1", "/a", "http://h/?q", "http://h/#f", "http://u:p@h", "http://"] {
+            assert!(Endpoint::parse(url).is_err(), "{url}");
+        }
+    }
 }

@@ -155,8 +155,8 @@ impl Use {
     /// What came of the call. Once only; but what goes well at first may break off later.
     pub(super) fn settle(&mut self, outcome: Outcome) {
         let now = Instant::now().into_std();
-        let before = self.instance.state().breaker.position();
         let mut state = self.instance.state();
+        let before = state.breaker.position();
         match self.admission.take() {
             Some(admission) => {
                 state.record.add(outcome, now);

@@ -17,11 +17,20 @@ use super::{
 };
 use crate::policy::{balance, budget::Budget, concurrency::Limit};
 
-/// Names are looked up again after so long.
-const NAMES: Duration = Duration::from_secs(10);
+/// When names are looked up again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NameTimes {
+    /// After they were found.
+    pub(super) found: Duration,
+    /// After one was not.
+    pub(super) lost: Duration,
+}
 
-/// Where a look-up failed, it is not tried again for so long.
-const FAILED_NAMES: Duration = Duration::from_secs(1);
+/// The system's resolver does not tell how long an address may be kept: this is as short as common records ask for.
+const NAMES: NameTimes = NameTimes { found: Duration::from_secs(10), lost: Duration::from_secs(1) };
+
+/// How often a client is told to try again in, where no instance is known.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// How a service is asked whether it is ready.
 #[derive(Debug, Clone)]
@@ -90,6 +99,7 @@ pub(crate) struct Upstream {
     endpoints: Vec<Arc<Endpoint>>,
     instances: Arc<ArcSwap<Vec<Arc<Instance>>>>,
     look_up: LookUp,
+    name_times: NameTimes,
     /// When names are looked up next; held while they are.
     names: Arc<tokio::sync::Mutex<Instant>>,
     in_flight: Arc<Mutex<Limit>>,
@@ -102,17 +112,21 @@ impl Upstream {
     /// # Errors
     /// The first URL that can't be called.
     pub(crate) fn new(config: PoolConfig) -> Result<Self, BadUpstreamUrl> {
-        Self::with_look_up(config, Arc::new(|host, port| Box::pin(look_up(host, port))))
+        Self::with_look_up(config, Arc::new(|host, port| Box::pin(look_up(host, port))), NAMES)
     }
 
-    pub(super) fn with_look_up(config: PoolConfig, look_up: LookUp) -> Result<Self, BadUpstreamUrl> {
+    pub(super) fn with_look_up(
+        config: PoolConfig,
+        look_up: LookUp,
+        name_times: NameTimes,
+    ) -> Result<Self, BadUpstreamUrl> {
         let endpoints = config
             .urls
             .iter()
             .map(|url| Endpoint::parse(url).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
         if endpoints.is_empty() {
-            return Err(BadUpstreamUrl(String::new()));
+            return Err(BadUpstreamUrl::None);
         }
         let known = endpoints.iter().filter_map(|endpoint| {
             let address = endpoint.address()?;
@@ -132,6 +146,7 @@ impl Upstream {
             endpoints,
             instances,
             look_up,
+            name_times,
             names: Arc::new(tokio::sync::Mutex::new(Instant::now())),
             in_flight: Arc::new(Mutex::new(Limit::new(config.max_in_flight))),
             budget: Mutex::new(Budget::new(Instant::now().into_std())),
@@ -173,7 +188,7 @@ impl Upstream {
                     .iter()
                     .map(|instance| instance.retry_after())
                     .min()
-                    .unwrap_or(FAILED_NAMES),
+                    .unwrap_or(RETRY_AFTER),
             })
     }
 
@@ -215,6 +230,7 @@ impl Upstream {
             endpoints: self.endpoints.clone(),
             instances: Arc::clone(&self.instances),
             look_up: Arc::clone(&self.look_up),
+            times: self.name_times,
             connect_time: self.connect_time,
         }
     }
@@ -225,6 +241,7 @@ struct Names {
     endpoints: Vec<Arc<Endpoint>>,
     instances: Arc<ArcSwap<Vec<Arc<Instance>>>>,
     look_up: LookUp,
+    times: NameTimes,
     connect_time: Duration,
 }
 
@@ -232,7 +249,7 @@ impl Names {
     /// Puts the addresses found in the place of the last; a name that is not found keeps its own. Tells when to look again.
     async fn refresh(self) -> Duration {
         let before = self.instances.load_full();
-        let (mut after, mut again) = (Vec::new(), NAMES);
+        let (mut after, mut again) = (Vec::new(), self.times.found);
         for endpoint in &self.endpoints {
             let own = || before.iter().filter(|instance| Arc::ptr_eq(&instance.endpoint, endpoint));
             if endpoint.address().is_some() {
@@ -249,7 +266,7 @@ impl Names {
                 failed => {
                     tracing::warn!(host, error = ?failed.err(), "a service's name was not found; its last addresses stay");
                     after.extend(own().cloned());
-                    again = FAILED_NAMES;
+                    again = self.times.lost;
                 }
             }
         }

@@ -1,3 +1,5 @@
+//! Instances chosen under thousands of seeded standings.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The breaker under thousands of seeded schedules.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -27,7 +27,6 @@ use crate::{
     upstream::{
         Call, CallBody, Upstream, UpstreamBody,
         headers::{Told, to_client, to_service},
-        whole,
     },
 };
 
@@ -254,7 +253,7 @@ impl Target {
             self.broken("coding", &format_args!("content coding {coding:?} was not asked for"), false)?;
             return Ok(Body::from(BoxBody::new(body)));
         }
-        let bytes = whole(body).await?;
+        let bytes = Upstream::whole(body).await?;
         if let Err(breach) = self.operation.check_answer(head.status, content_type(&head.headers), &bytes) {
             self.broken(breach.rule(), &breach, false)?;
         }
