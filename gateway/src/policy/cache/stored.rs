@@ -1,0 +1,136 @@
+//! One stored answer, and how a store outside the process writes it.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+/// Fields for one connection only, or for the hop that asked: none is stored.
+const NOT_STORED: [&str; 10] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authenticate",
+    "proxy-authentication-info",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// A stored answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Stored {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// When its head came.
+    pub(crate) received: SystemTime,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    status: u16,
+    /// Bytes of a value stand as characters of the same number.
+    headers: Vec<(String, String)>,
+    received: u64,
+}
+
+impl Stored {
+    /// Bytes it takes.
+    pub(crate) fn size(&self) -> usize {
+        let fields: usize =
+            self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 64).sum();
+        self.body.len() + fields + 128
+    }
+
+    /// As a store outside keeps it: the head's length, the head, the body.
+    pub(crate) fn written(&self) -> Option<Vec<u8>> {
+        let head = Head {
+            status: self.status.as_u16(),
+            headers: self
+                .headers
+                .iter()
+                .map(|(name, value)| {
+                    let text = value.as_bytes().iter().map(|byte| char::from(*byte)).collect();
+                    (name.as_str().to_owned(), text)
+                })
+                .collect(),
+            received: millis(self.received),
+        };
+        let head = serde_json::to_vec(&head).ok()?;
+        let mut written = u32::try_from(head.len()).ok()?.to_be_bytes().to_vec();
+        written.extend(head);
+        written.extend_from_slice(&self.body);
+        Some(written)
+    }
+
+    /// What [`Self::written`] wrote; nothing where it is damaged or of another version.
+    pub(crate) fn read(bytes: &Bytes) -> Option<Self> {
+        let length = u32::from_be_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
+        let end = length.checked_add(4)?;
+        let head: Head = serde_json::from_slice(bytes.get(4..end)?).ok()?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in head.headers {
+            let value: Option<Vec<u8>> =
+                value.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect();
+            headers.append(
+                HeaderName::from_bytes(name.as_bytes()).ok()?,
+                HeaderValue::from_bytes(&value?).ok()?,
+            );
+        }
+        Some(Self {
+            status: StatusCode::from_u16(head.status).ok()?,
+            headers,
+            body: bytes.slice(end..),
+            received: SystemTime::UNIX_EPOCH + Duration::from_millis(head.received),
+        })
+    }
+}
+
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Drops what is for one connection, and what `Connection` names.
+pub(crate) fn without_hop_by_hop(headers: &mut HeaderMap) {
+    let nominated: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+        .collect();
+    for name in nominated {
+        headers.remove(name);
+    }
+    for name in NOT_STORED {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again_and_what_is_cut_off_is_not() {
+        let mut headers = HeaderMap::new();
+        headers.append("x", HeaderValue::from_bytes(b"gr\xfc\xdf").unwrap());
+        headers.append("x", "2".parse().unwrap());
+        let stored = Stored {
+            status: StatusCode::NOT_FOUND,
+            headers,
+            body: Bytes::from_static(b"body"),
+            received: SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123),
+        };
+        let written = Bytes::from(stored.written().unwrap());
+        assert_eq!(Stored::read(&written), Some(stored));
+        for end in 0..written.len() - 4 {
+            assert_eq!(Stored::read(&written.slice(..end)), None);
+        }
+    }
+}
