@@ -47,6 +47,7 @@ use crate::{
         tokens::TokensApi,
         user_sessions::UserSessionsApi,
     },
+    cache::{Cache, Kept},
     identity::{introspection::Introspection, keys::Purpose},
     parts::Parts,
     services::{
@@ -55,6 +56,12 @@ use crate::{
         proxied::{Binding, Proxied},
     },
 };
+
+/// Bytes of all cached answers, where they are kept in this process.
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Bytes of one cached answer at most.
+const CACHED_ANSWER_BYTES: usize = 1024 * 1024;
 
 /// Paths beside the operations: the keys, the documents, the pages.
 const PLAIN: [&str; 4] =
@@ -163,6 +170,10 @@ pub(crate) fn public(
         authenticator: Arc::clone(&parts.authenticator),
         trusted_proxies: parts.trusted_proxies.clone(),
         limit,
+        cache: Arc::new(Cache::new(
+            parts.valkey.clone().map_or(Kept::Memory { bytes: CACHE_BYTES }, Kept::Valkey),
+            CACHED_ANSWER_BYTES,
+        )),
         rate_limits: Arc::clone(&parts.rate_limits),
         rate_limit: parts.rate_limit.clone(),
     };

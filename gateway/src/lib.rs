@@ -1,7 +1,6 @@
 //! The gateway: the one public door. It checks who calls and what, calls a service for it, and checks what comes back.
 
 mod api;
-#[cfg_attr(not(test), expect(dead_code, reason = "declared services are what it is for"))]
 mod cache;
 mod composition;
 mod config;

@@ -4,7 +4,6 @@ pub(crate) mod backoff;
 pub(crate) mod balance;
 pub(crate) mod breaker;
 pub(crate) mod budget;
-#[cfg_attr(not(test), expect(dead_code, reason = "declared services are what it is for"))]
 pub(crate) mod cache;
 pub(crate) mod concurrency;
 pub(crate) mod deadline;

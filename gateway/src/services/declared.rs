@@ -93,7 +93,7 @@ impl From<BadUpstreamUrl> for ServiceFault {
 
 /// Declared services, ready to serve: swapped as a whole when the configuration is read again.
 pub(crate) struct Bound {
-    pub(crate) router: Router<Target>,
+    pub(crate) router: Router<Arc<Target>>,
     /// The one document, theirs included.
     pub(crate) document: Value,
     /// Every operation of theirs, by the service that has it.
@@ -191,7 +191,7 @@ impl Bound {
                 head: prepared.has_head(&origin.path),
                 operation: operation.clone(),
             };
-            self.router.add(&operation.path, operation.method.clone(), target)?;
+            self.router.add(&operation.path, operation.method.clone(), Arc::new(target))?;
             self.operations.push((service.name.clone(), operation));
         }
         self.services.push(Arc::clone(&service));

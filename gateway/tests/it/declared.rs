@@ -3,7 +3,7 @@
 use kit::testing::TestDatabase;
 use serde_json::{Value, json};
 
-use crate::support::{self, Gateway, Raw, answer, config, declared, exchange, named};
+use crate::support::{self, Gateway, Raw, UsersDouble, answer, config, declared, exchange, named};
 
 /// A problem answer of this status.
 async fn problem(answer: reqwest::Response, status: u16) -> Value {
@@ -362,5 +362,73 @@ async fn a_gateway_does_not_start_over_a_service_that_can_t_be_bound_and_tells_e
         "platform.toml:1",
     ] {
         assert!(fault.contains(part), "{part} in {fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_cached_answer_is_its_caller_s_alone_and_ends_with_a_change() {
+    let kept = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncache-control: max-age=60, public\r\ncontent-length: 2\r\n\r\n[]";
+    let raw = Raw::answering(kept).await;
+    let double = UsersDouble::bind().await;
+    let database = TestDatabase::sqlite();
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(&database, &double.url()).await;
+    config.services =
+        vec![declared(folder.path(), &raw.url(), &document(), "cache = true\nstatuses = [200]")];
+    let gateway = Gateway::start(config).await;
+    double.serve(&gateway.url(""));
+    let ann = gateway.sign_in("ann@example.com").await.access;
+    let bob = gateway.sign_in("bob@example.com").await.access;
+    let list = async |token: &str| {
+        let answer = gateway.get("/api/echo/things").bearer_auth(token).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let status = answer.headers()["cache-status"].to_str().unwrap().to_owned();
+        assert_eq!(answer.text().await.unwrap(), "[]");
+        (status.contains("; hit"), raw.requests().await.len())
+    };
+    assert_eq!(list(&ann).await, (false, 1));
+    assert_eq!(list(&ann).await, (true, 1));
+    assert_eq!(list(&bob).await, (false, 2), "an answer for ann was given to bob");
+    assert_eq!(
+        gateway.get("/api/echo/things").send().await.unwrap().status(),
+        401,
+        "the cache is behind the door"
+    );
+    let changed =
+        gateway.post("/api/echo/things").bearer_auth(&ann).json(&json!({ "id": 1 })).send().await.unwrap();
+    assert_eq!(changed.status(), 200);
+    assert_eq!(list(&ann).await, (false, 4));
+    assert_eq!(list(&bob).await, (false, 5), "a change ends every variant");
+}
+
+#[tokio::test]
+async fn a_service_s_rate_is_counted_over_its_operations_and_an_operation_s_own_by_itself() {
+    let raw = Raw::answering(&answer("200 OK", "text/plain", "x")).await;
+    let more = "access = \"public\"\nrate_limit = \"2/min by address\"\n[operations.file]\nrate_limit = \"1/min by address\"";
+    let (gateway, _kept) = start(&raw, more).await;
+    let get = async |path: &str| gateway.get(path).send().await.unwrap();
+    assert_eq!(get("/api/echo/pub").await.status(), 200);
+    let last = get("/api/echo/things/").await;
+    assert!(last.headers()["ratelimit"].to_str().unwrap().contains("r=0"), "{:?}", last.headers());
+    let refused = get("/api/echo/pub").await;
+    assert!(refused.headers().contains_key("retry-after"));
+    problem(refused, 429).await;
+    assert_eq!(get("/api/echo/files/a").await.status(), 200);
+    problem(get("/api/echo/files/b").await, 429).await;
+    assert_eq!(raw.requests().await.len(), 3);
+}
+
+#[tokio::test]
+async fn an_instance_that_is_down_costs_nobody_anything_while_another_is_up() {
+    let raw = Raw::answering(&answer("200 OK", "text/plain", "x")).await;
+    let database = TestDatabase::sqlite();
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(&database, "http://127.0.0.1:1").await;
+    let mut service = declared(folder.path(), &raw.url(), &document(), "access = \"public\"");
+    service.settings.urls.push("http://127.0.0.1:1".parse().unwrap());
+    config.services = vec![service];
+    let gateway = Gateway::start(config).await;
+    for _ in 0..20 {
+        assert_eq!(gateway.get("/api/echo/pub").send().await.unwrap().status(), 200);
     }
 }

@@ -41,7 +41,12 @@ impl<E: Endpoint<Output = Response>> Endpoint for Door<E> {
 }
 
 impl<E> Door<E> {
-    async fn forward(&self, target: &Target, parameters: &[(&str, String)], request: Request) -> Response {
+    async fn forward(
+        &self,
+        target: &Arc<Target>,
+        parameters: &[(&str, String)],
+        request: Request,
+    ) -> Response {
         let mut response = match target.forward(&self.shared, parameters, request).await {
             Ok(response) => response,
             // Not by way of `poem::Error`: that drops the extension in which the problem travels.

@@ -1,17 +1,17 @@
 //! Forwards a request to a declared service. The stages stand here in their order; each is a module of its own.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use contract::{
     Caller, Problem, ProblemKind,
     operation::{Access, Breach, Media, Operation, content_type},
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, uri::PathAndQuery};
-use http_body_util::combinators::BoxBody;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts, uri::PathAndQuery};
+use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use kit::{
     body::BodyLimit, client_address::TrustedProxies, config::ContractMode, edge::AskedForHead,
-    operation_name::OperationName,
+    operation_name::OperationName, request_id::RequestId,
 };
 use poem::{Body, Request, Response, error::ResponseError};
 
@@ -20,8 +20,12 @@ use super::{
     rules::Rules,
 };
 use crate::{
+    cache::{Cache, CacheBody},
     identity::authenticate::Authenticator,
-    policy::rate_limit::{RateRule, RateState},
+    policy::{
+        cache::key::Identity,
+        rate_limit::{RateRule, RateState},
+    },
     rate_limits::RateLimits,
     services::proxied::{client_address, request_id},
     upstream::{
@@ -35,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) limit: BodyLimit,
+    pub(crate) cache: Arc<Cache>,
     pub(crate) rate_limits: Arc<RateLimits>,
     /// What holds for every operation, beside the rules of its service.
     pub(crate) rate_limit: Vec<RateRule>,
@@ -57,17 +62,68 @@ pub(crate) struct Target {
     pub(crate) head: bool,
 }
 
-/// A request, taken apart.
-struct Asked {
-    method: Method,
+/// A call on its way, which the cache may make after the request is answered.
+#[derive(Clone)]
+struct Outgoing {
+    to: Arc<Target>,
     target: PathAndQuery,
-    headers: HeaderMap,
+    request_id: RequestId,
+    authorization: HeaderValue,
+    client: IpAddr,
+}
+
+impl Outgoing {
+    async fn fetch(self, head: Parts) -> Result<http::Response<CacheBody>, Problem> {
+        self.send(head, CallBody::Whole(Bytes::new())).await
+    }
+
+    /// Calls the service, and holds what it answers to the document.
+    async fn send(&self, head: Parts, body: CallBody) -> Result<http::Response<CacheBody>, Problem> {
+        let to = &self.to;
+        let conditions = Conditions::of(&head.headers);
+        let asked_for_head = head.method == Method::HEAD;
+        let told = Told {
+            request_id: &self.request_id,
+            authorization: self.authorization.clone(),
+            client: self.client,
+            host: head.headers.get(header::HOST).cloned(),
+        };
+        // Few services that have GET have HEAD as well.
+        let method = if asked_for_head && !to.head { Method::GET } else { head.method };
+        let idempotent = method.is_idempotent() || head.headers.contains_key("idempotency-key");
+        let call = Call {
+            method,
+            target: self.target.clone(),
+            headers: to.headers(head.headers, told),
+            body,
+            total: Some(to.rules.timeout).filter(|_| to.holds_answers()),
+            idempotent,
+        };
+        let (head, body) = to.service.upstream.send(call).await?.into_parts();
+        to.answer(head, body, &conditions, asked_for_head).await
+    }
+}
+
+fn head(method: Method, uri: Uri, headers: HeaderMap) -> Parts {
+    let (mut head, ()) = http::Request::new(()).into_parts();
+    (head.method, head.uri, head.headers) = (method, uri, headers);
+    head
+}
+
+fn into_poem(answer: http::Response<CacheBody>) -> Response {
+    let (head, body) = answer.into_parts();
+    let mut response = Response::builder().status(head.status).finish();
+    *response.headers_mut() = head.headers;
+    response.set_body(Body::from(body));
+    // Also an error's own body is the service's to write.
+    response.extensions_mut().insert(kit::problem::AsIs);
+    response
 }
 
 impl Target {
     /// The whole way of a request.
     pub(crate) async fn forward(
-        &self,
+        self: &Arc<Self>,
         shared: &Shared,
         parameters: &[(&str, String)],
         request: Request,
@@ -95,7 +151,7 @@ impl Target {
     }
 
     async fn admitted(
-        &self,
+        self: &Arc<Self>,
         shared: &Shared,
         parameters: &[(&str, String)],
         mut request: Request,
@@ -106,27 +162,36 @@ impl Target {
         self.check_parameters(parameters, &sent, request.headers())?;
         let limit = BodyLimit { bytes: self.rules.body_limit.unwrap_or(shared.limit.bytes), ..shared.limit };
         let (body, overrun) = self.body(&mut request, limit).await?;
-        let told_id = request_id(&request)?;
-        let told = Told {
-            request_id: &told_id,
+        let asked_for_head = request.extensions().get::<AskedForHead>().is_some();
+        let outgoing = Outgoing {
+            to: Arc::clone(self),
+            target: self.target(&sent)?,
+            request_id: request_id(&request)?,
             authorization: shared
                 .authenticator
                 .exchange(&caller, &self.service.name)
                 .map_err(Problem::internal)?,
             client: client_address(&request, &shared.trusted_proxies),
-            host: request.headers().get(header::HOST).cloned(),
         };
-        let asked_for_head = request.extensions().get::<AskedForHead>().is_some();
-        let conditions = Conditions::of(request.headers());
-        let method = if asked_for_head && self.head { Method::HEAD } else { self.operation.method.clone() };
-        let asked = Asked {
-            method,
-            target: self.target(&sent)?,
-            headers: self.headers(std::mem::take(request.headers_mut()), told),
+        let method = if asked_for_head { Method::HEAD } else { self.operation.method.clone() };
+        let head = head(method, sent, std::mem::take(request.headers_mut()));
+        if !self.rules.cache {
+            let answer = outgoing.send(head, body).await;
+            return answer.map(into_poem).map_err(|fault| overrun.problem().unwrap_or(fault));
+        }
+        if !head.method.is_safe() {
+            let asked = head.clone();
+            let answer =
+                outgoing.send(head, body).await.map_err(|fault| overrun.problem().unwrap_or(fault))?;
+            shared.cache.changed(&asked, answer.status(), answer.headers()).await;
+            return Ok(into_poem(answer));
+        }
+        let identity = match self.operation.access {
+            Access::Public => Identity::Nobody,
+            _ => Identity::User(caller.caller.subject.to_string()),
         };
-        let answer = self.call(asked, body).await.map_err(|fault| overrun.problem().unwrap_or(fault))?;
-        let (head, body) = answer.into_parts();
-        self.answer(head, body, &conditions, asked_for_head).await
+        let fetch = move |head| outgoing.clone().fetch(head);
+        shared.cache.answer(identity, head, fetch).await.map(into_poem)
     }
 
     /// Values are checked as they were sent, decoded once.
@@ -195,20 +260,6 @@ impl Target {
         self.rules.mode != ContractMode::Off && self.operation.answers_json()
     }
 
-    async fn call(&self, asked: Asked, body: CallBody) -> Result<http::Response<UpstreamBody>, Problem> {
-        let idempotent = asked.method.is_idempotent() || asked.headers.contains_key("idempotency-key");
-        let total = Some(self.rules.timeout).filter(|_| self.holds_answers());
-        let call = Call {
-            method: asked.method,
-            target: asked.target,
-            headers: asked.headers,
-            body,
-            total,
-            idempotent,
-        };
-        Ok(self.service.upstream.send(call).await?)
-    }
-
     /// Holds an answer to the document, and passes it on.
     async fn answer(
         &self,
@@ -216,7 +267,7 @@ impl Target {
         body: UpstreamBody,
         conditions: &Conditions,
         asked_for_head: bool,
-    ) -> Result<Response, Problem> {
+    ) -> Result<http::Response<CacheBody>, Problem> {
         let media = if conditions.allow(head.status) {
             Ok(Media::Opaque)
         } else {
@@ -232,26 +283,28 @@ impl Target {
             Ok(media) => media,
         };
         let whole = media == Media::Json && self.holds_answers() && !asked_for_head;
-        let body = if whole { self.held(&mut head, body).await? } else { Body::from(BoxBody::new(body)) };
+        let body = if whole { self.held(&mut head, body).await? } else { BoxBody::new(body) };
         let length = head.headers.get(header::CONTENT_LENGTH).cloned();
+        let date = head.headers.get(header::DATE).cloned();
         to_client(&mut head.headers);
         if !whole && let Some(length) = length {
             head.headers.insert(header::CONTENT_LENGTH, length);
         }
+        if self.rules.cache
+            && let Some(date) = date
+        {
+            // The age of an answer counts from it.
+            head.headers.insert(header::DATE, date);
+        }
         self.rules.response.headers(&mut head.headers);
-        let mut response = Response::builder().status(head.status).finish();
-        *response.headers_mut() = head.headers;
-        response.set_body(body);
-        // Also an error's own body is the service's to write.
-        response.extensions_mut().insert(kit::problem::AsIs);
-        Ok(response)
+        Ok(http::Response::from_parts(head, body))
     }
 
     /// Reads a JSON answer whole and holds it to its schema.
-    async fn held(&self, head: &mut http::response::Parts, body: UpstreamBody) -> Result<Body, Problem> {
+    async fn held(&self, head: &mut http::response::Parts, body: UpstreamBody) -> Result<CacheBody, Problem> {
         if let Some(coding) = head.headers.get(header::CONTENT_ENCODING) {
             self.broken("coding", &format_args!("content coding {coding:?} was not asked for"), false)?;
-            return Ok(Body::from(BoxBody::new(body)));
+            return Ok(BoxBody::new(body));
         }
         let bytes = Upstream::whole(body).await?;
         if let Err(breach) = self.operation.check_answer(head.status, content_type(&head.headers), &bytes) {
@@ -263,7 +316,7 @@ impl Target {
                 head.headers.remove(name);
             }
         }
-        Ok(Body::from(changed.unwrap_or(bytes)))
+        Ok(Full::new(changed.unwrap_or(bytes)).map_err(|never| match never {}).boxed())
     }
 
     /// Counts a breach of the contract and refuses the answer, or lets it pass where the mode says so. A status that is not

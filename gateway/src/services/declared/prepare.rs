@@ -176,6 +176,8 @@ fn operation_of(
     map.insert("operationId".to_owned(), id.into());
     map.insert("x-platform-access".to_owned(), access(settings, overrides).text().into());
     map.insert("x-platform-service".to_owned(), settings.name.as_str().into());
+    // Pages list operations by it.
+    map.entry("summary").or_insert_with(|| id.into());
     let tagged = map.get("tags").and_then(Value::as_array).is_some_and(|tags| !tags.is_empty());
     if !tagged {
         map.insert("tags".to_owned(), json!([settings.name.as_str()]));

@@ -28,6 +28,7 @@ pub(crate) struct Rules {
     pub(super) body_limit: Option<usize>,
     pub(super) timeout: Duration,
     pub(super) rate_limit: Vec<RateRule>,
+    pub(super) cache: bool,
     pub(super) request: RequestRules,
     pub(super) response: ResponseRules,
 }
@@ -45,6 +46,7 @@ impl Rules {
             mode: operation.and_then(|operation| operation.contract).unwrap_or(service.contract),
             body_limit: operation.and_then(|operation| operation.body_limit).or(service.body_limit),
             timeout: operation.and_then(|operation| operation.timeout).or(service.timeout).unwrap_or(timeout),
+            cache: operation.and_then(|operation| operation.cache).unwrap_or(service.cache),
             rate_limit: rate_limit(service, operation, id)?,
             request: RequestRules {
                 headers: each(request, |changes| HeaderChanges::new(&changes.headers))?,
