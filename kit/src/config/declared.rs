@@ -62,10 +62,10 @@ pub struct ServiceSettings {
     /// The longest silence in a streamed answer or a tunnel; 60 seconds by default.
     #[serde(default, deserialize_with = "duration")]
     pub idle_timeout: Option<Duration>,
-    /// Requests in flight at most; more are shed with 503. 1,000 by default.
+    /// Requests in flight at most; more are shed with 503. 1,024 by default.
     #[serde(default)]
     pub max_in_flight: Option<usize>,
-    /// Further attempts after the first, where repeating is safe; 1 by default.
+    /// Further attempts after the first, where repeating is safe; 2 by default.
     #[serde(default)]
     pub retries: Option<u32>,
     /// The path that tells whether an instance is well, such as `/readyz`; unset, none is asked.
