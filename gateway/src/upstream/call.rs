@@ -33,7 +33,6 @@ pub(crate) enum CallBody {
     /// Can be sent again.
     Whole(Bytes),
     /// Is sent once at most.
-    #[allow(dead_code, reason = "calls of declared services stream")]
     Stream(BoxBody<Bytes, io::Error>),
 }
 

@@ -6,6 +6,8 @@ use contract::users::{ADDRESS_UNPROVED, SESSIONS_ENDED, TOKENS_ENDED};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use kit::request_id::{self, RequestId};
 
+use crate::policy::hop_by_hop;
+
 /// Fields for one connection only.
 const HOP_BY_HOP: [&str; 9] = [
     "connection",
@@ -53,7 +55,7 @@ pub(crate) struct Told<'t> {
 /// A request's fields as a service gets them: what the client sent, without what is hop-by-hop, nominated in `Connection`
 /// or the gateway's own, and with the gateway's own written last, so that a client can't have them dropped.
 pub(crate) fn to_service(mut headers: HeaderMap, told: Told<'_>) -> HeaderMap {
-    remove_hop_by_hop(&mut headers);
+    hop_by_hop::remove(&mut headers, &HOP_BY_HOP);
     let strange: Vec<HeaderName> = headers.keys().filter(|name| is_refused(name)).cloned().collect();
     for name in strange {
         headers.remove(name);
@@ -72,7 +74,7 @@ pub(crate) fn to_service(mut headers: HeaderMap, told: Told<'_>) -> HeaderMap {
 
 /// An answer's fields as a client gets them.
 pub(crate) fn to_client(headers: &mut HeaderMap) {
-    remove_hop_by_hop(headers);
+    hop_by_hop::remove(headers, &HOP_BY_HOP);
     for name in [
         header::SERVER.as_str(),
         header::DATE.as_str(),
@@ -88,22 +90,6 @@ pub(crate) fn to_client(headers: &mut HeaderMap) {
     let own: Vec<HeaderName> =
         headers.keys().filter(|name| name.as_str().starts_with("access-control-")).cloned().collect();
     for name in own {
-        headers.remove(name);
-    }
-}
-
-fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    let nominated: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
-        .collect();
-    for name in nominated {
-        headers.remove(name);
-    }
-    for name in HOP_BY_HOP {
         headers.remove(name);
     }
 }

@@ -3,8 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
+
+use crate::policy::hop_by_hop;
 
 /// Fields for one connection only, or for the hop that asked: none is stored.
 const NOT_STORED: [&str; 10] = [
@@ -97,19 +99,7 @@ fn millis(time: SystemTime) -> u64 {
 
 /// Drops what is for one connection, and what `Connection` names.
 pub(crate) fn without_hop_by_hop(headers: &mut HeaderMap) {
-    let nominated: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
-        .collect();
-    for name in nominated {
-        headers.remove(name);
-    }
-    for name in NOT_STORED {
-        headers.remove(name);
-    }
+    hop_by_hop::remove(headers, &NOT_STORED);
 }
 
 #[cfg(test)]
