@@ -12,6 +12,7 @@ mod policy;
 mod rate_limits;
 mod serve;
 mod services;
+mod standing;
 mod store;
 mod upstream;
 mod valkey;

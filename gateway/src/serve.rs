@@ -10,7 +10,6 @@ use kit::{
     database::{Database, DatabaseError},
     edge::{Edge, Trust},
     health::{Check, Live, Ready},
-    metrics::MetricsEndpoint,
     routes::Routes,
     server::{Limits, Server},
     token::Expected,
@@ -41,6 +40,7 @@ use crate::{
     parts::Parts,
     rate_limits::RateLimits,
     services::declared::{self, BindFault, Bound, Times},
+    standing::{self, Standings},
     store,
     upstream::{PoolConfig, Upstream, UsersClient},
     valkey::Valkey,
@@ -343,11 +343,16 @@ impl Service {
         let Self { server, ops, parts, watch, operations, docs, limit } = self;
         let public = composition::public(&parts, operations, limit, docs);
         let ready = Ready::new(checks(&parts.database), shutdown.clone());
+        let standings =
+            Standings { users: Arc::clone(&parts.upstream), declared: Arc::clone(&parts.declared) };
         let following = tokio::spawn(watch.run(shutdown.clone()));
         let sending = tokio::spawn(Arc::clone(&parts.outbox).run(shutdown.clone()));
         let sharing = tokio::spawn(keep(parts.valkey.clone(), shutdown.clone()));
         let probing = tokio::spawn(Arc::clone(&parts.upstream).watch(shutdown.clone()));
-        tokio::join!(server.run(public, shutdown.clone()), ops.run(operations_listener(ready), shutdown));
+        tokio::join!(
+            server.run(public, shutdown.clone()),
+            ops.run(operations_listener(ready, standings), shutdown)
+        );
         for (what, task) in [
             ("watch over revocations and keys", following),
             ("sending of letters", sending),
@@ -378,15 +383,16 @@ fn checks(database: &Database) -> Vec<Check> {
     })]
 }
 
-fn operations_listener(ready: Ready) -> impl poem::Endpoint<Output = poem::Response> {
+fn operations_listener(ready: Ready, standings: Standings) -> impl poem::Endpoint<Output = poem::Response> {
     let mut paths = Routes::default();
-    for path in ["/healthz", "/readyz", "/metrics"] {
+    for path in ["/healthz", "/readyz", "/metrics", standing::PATH] {
         paths.add(path, Method::GET);
     }
     let route = Route::new()
         .at("/healthz", poem::get(Live))
         .at("/readyz", poem::get(ready))
-        .at("/metrics", poem::get(MetricsEndpoint))
+        .at("/metrics", poem::get(standings.clone().metrics()))
+        .at(standing::PATH, poem::get(standings))
         .map_to_response();
     Edge::new(route, "ops", Arc::new(paths), Trust::Nobody)
 }

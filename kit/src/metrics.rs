@@ -1,7 +1,11 @@
 //! Counts and times of this process, as `/metrics` tells them: by service, operation and class of status, never by path, so
 //! that there are as many series as operations and no more.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use http::{StatusCode, header};
 use poem::{Endpoint, Request, Response, Result};
@@ -146,16 +150,70 @@ pub fn rate_limited(operation: &str, rule: String) {
     MEASURED.rate_limited.get_or_create(&RateLimited { operation: operation.to_owned(), rule }).inc();
 }
 
+/// An instance of a service, as it stands at the moment of a scrape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamInstance {
+    /// The service.
+    pub service: String,
+    /// The instance's address.
+    pub instance: String,
+    /// Whether it takes calls.
+    pub healthy: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfInstance {
+    service: String,
+    instance: String,
+}
+
+type Instances = Arc<dyn Fn() -> Vec<UpstreamInstance> + Send + Sync>;
+
 /// `/metrics`. Not for a public listener.
-#[derive(Debug, Clone, Copy)]
-pub struct MetricsEndpoint;
+#[derive(Clone, Default)]
+pub struct MetricsEndpoint {
+    instances: Option<Instances>,
+}
+
+impl fmt::Debug for MetricsEndpoint {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("MetricsEndpoint").finish_non_exhaustive()
+    }
+}
+
+impl MetricsEndpoint {
+    /// With the instances that `ask` tells of at each scrape: what is gone by then has no series.
+    #[must_use]
+    pub fn with_instances(self, ask: impl Fn() -> Vec<UpstreamInstance> + Send + Sync + 'static) -> Self {
+        Self { instances: Some(Arc::new(ask)) }
+    }
+
+    fn write(&self) -> Result<String, fmt::Error> {
+        let mut written = String::new();
+        text::encode_registry(&mut written, &MEASURED.registry)?;
+        if let Some(ask) = &self.instances {
+            let mut now = Registry::with_prefix("platform");
+            let healthy: Family<OfInstance, Gauge> = Family::default();
+            now.register(
+                "upstream_instance_healthy",
+                "Whether an instance of a service takes calls: 1 or 0",
+                healthy.clone(),
+            );
+            for UpstreamInstance { service, instance, healthy: is_healthy } in ask() {
+                healthy.get_or_create(&OfInstance { service, instance }).set(i64::from(is_healthy));
+            }
+            text::encode_registry(&mut written, &now)?;
+        }
+        text::encode_eof(&mut written)?;
+        Ok(written)
+    }
+}
 
 impl Endpoint for MetricsEndpoint {
     type Output = Response;
 
     async fn call(&self, _request: Request) -> Result<Response> {
-        let mut written = String::new();
-        text::encode(&mut written, &MEASURED.registry).map_err(contract::Problem::internal)?;
+        let written = self.write().map_err(contract::Problem::internal)?;
         Ok(Response::builder().status(StatusCode::OK).header(header::CONTENT_TYPE, MEDIA_TYPE).body(written))
     }
 }

@@ -182,7 +182,7 @@ fn app(
     let app = Route::new()
         .at("/healthz", poem::get(Live))
         .at("/readyz", poem::get(Ready::new(vec![database_answers], shutdown.clone())))
-        .at("/metrics", poem::get(kit::metrics::MetricsEndpoint))
+        .at("/metrics", poem::get(kit::metrics::MetricsEndpoint::default()))
         .at(
             "/api_v1/openapi.json",
             poem::get(make_sync(move |_| document.clone().with_content_type("application/json"))),

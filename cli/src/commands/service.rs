@@ -2,27 +2,31 @@
 
 use kit::config::{ContractMode, Declared, Settings};
 use serde_json::{Value, json};
+use url::Url;
 
+use crate::api::Api;
 use crate::arguments::{Global, ServiceCommand};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::output::{Column, many};
+use crate::run_file::RunFile;
 use crate::settings;
 
 /// Runs one command.
 pub(crate) async fn run(context: &mut Context, global: &Global, verb: ServiceCommand) -> Outcome {
     let settings = settings::load(context, global, &[])?.settings;
     match verb {
-        ServiceCommand::List => list(context, &settings),
+        ServiceCommand::List => list(context, &settings).await,
         ServiceCommand::Check { service } => check(context, &settings, service.as_deref()).await,
     }
 }
 
-fn list(context: &mut Context, settings: &Settings) -> Outcome {
+async fn list(context: &mut Context, settings: &Settings) -> Outcome {
     const COLUMNS: &[Column] = &[
         Column::new("SERVICE", "service"),
         Column::new("PREFIX", "prefix"),
         Column::new("URLS", "urls"),
+        Column::with("HEALTHY", "instances", healthy),
         Column::new("CONTRACT", "contract"),
         Column::new("DOCUMENT", "document"),
     ];
@@ -46,8 +50,43 @@ fn list(context: &mut Context, settings: &Settings) -> Outcome {
             "document": service.openapi,
         })
     });
-    let rows: Vec<Value> = std::iter::once(own).chain(declared).collect();
+    let mut rows: Vec<Value> = std::iter::once(own).chain(declared).collect();
+    let standings = standings(context, settings).await;
+    for row in &mut rows {
+        let standing = standings.iter().find(|standing| standing["service"] == row["service"]);
+        row["instances"] = standing.map_or(Value::Null, |standing| standing["instances"].clone());
+    }
     many(context, COLUMNS, &rows)
+}
+
+/// How the services of the platform that runs here stand, by its operations listener; nothing where that can't be known.
+async fn standings(context: &mut Context, settings: &Settings) -> Vec<Value> {
+    let Some(ops) = RunFile::of_running(&settings.run_file()).and_then(|run| run.ops) else {
+        context.note("No platform runs here: how the instances stand is not known.");
+        return Vec::new();
+    };
+    let asked = async {
+        let base = Url::parse(&settings::local_url(ops))
+            .map_err(|error| Failure::failed("the operations listener has no address").caused_by(&error))?;
+        Api::new(base, None)?.get("services").await
+    };
+    match asked.await {
+        Ok(mut answer) => match answer.body["services"].take() {
+            Value::Array(standings) => standings,
+            _ => Vec::new(),
+        },
+        Err(failure) => {
+            context.note(&format!("How the instances stand is not known: {}.", failure.what));
+            Vec::new()
+        }
+    }
+}
+
+/// How many of a service's instances take calls.
+fn healthy(row: &Value) -> String {
+    let Some(instances) = row["instances"].as_array() else { return "-".to_owned() };
+    let count = instances.iter().filter(|instance| instance["healthy"] == true).count();
+    format!("{count} of {}", instances.len())
 }
 
 fn mode(mode: ContractMode) -> &'static str {

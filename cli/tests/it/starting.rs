@@ -20,6 +20,22 @@ fn it_makes_its_folder_and_key_for_its_owner_alone() {
 }
 
 #[test]
+fn services_are_listed_with_how_their_instances_stand_where_a_platform_runs() {
+    let place = Place::new();
+    let idle = place.run(&["service", "list", "-o", "json"]).done();
+    assert_eq!(idle.json()[0]["instances"], serde_json::Value::Null);
+    assert!(idle.stderr.contains("No platform runs here"), "{idle:#?}");
+    let platform = place.serve(&[]);
+    let listed = platform.place.run(&["service", "list", "-o", "json"]).done();
+    let users = &listed.json()[0];
+    assert_eq!((&users["service"], &users["instances"][0]["healthy"]), (&"users".into(), &true.into()));
+    assert_eq!(users["instances"][0]["address"], platform.run["users"]);
+    assert_eq!(listed.stderr, "");
+    let table = platform.place.run(&["service", "list"]).done();
+    assert!(table.stdout.contains("HEALTHY") && table.stdout.contains("1 of 1"), "{table:#?}");
+}
+
+#[test]
 fn a_second_one_on_the_same_folder_is_refused() {
     let platform = Place::new().serve(&[]);
     let again = platform.place.run(&["serve"]).ended(1);

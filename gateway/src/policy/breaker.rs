@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 use super::Outcome;
 
 /// When it opens and for how long.
@@ -63,7 +65,8 @@ pub(crate) struct Admission {
 }
 
 /// Where a breaker stands, for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Position {
     /// Every call goes through.
     Closed,

@@ -31,7 +31,10 @@ use self::{
     source::Source,
 };
 use self::{prepare::PrepareFault, rules::RuleFault, source::SourceFault};
-use crate::upstream::{BadUpstreamUrl, PoolConfig, Probe, Upstream};
+use crate::{
+    standing::ServiceStanding,
+    upstream::{BadUpstreamUrl, PoolConfig, Probe, Upstream},
+};
 
 /// How often an instance is asked whether it is well.
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
@@ -152,6 +155,11 @@ impl Bound {
         for service in &self.services {
             tokio::spawn(Arc::clone(&service.upstream).watch(self.watched.clone()));
         }
+    }
+
+    /// How each service stands.
+    pub(crate) fn standings(&self) -> impl Iterator<Item = ServiceStanding> {
+        self.services.iter().map(|service| ServiceStanding::of(&service.upstream))
     }
 
     /// The methods of a path, as `Allow` lists them.

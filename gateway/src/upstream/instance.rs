@@ -11,6 +11,7 @@ use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
 };
+use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{call::RequestBody, connect::Connector, endpoint::Endpoint};
@@ -48,14 +49,16 @@ struct State {
 }
 
 /// How an instance stands, for people.
-#[allow(dead_code, reason = "the operations page shows it")]
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct InstanceHealth {
     /// The URL it was configured by.
     pub(crate) url: String,
     pub(crate) address: SocketAddr,
+    /// Whether it takes calls as any other: its breaker is not open, it is not ejected, and it passes its probes.
+    pub(crate) healthy: bool,
     pub(crate) breaker: Position,
     /// Left out for failing more than others.
+    #[serde(rename = "ejected")]
     pub(crate) is_ejected: bool,
     /// Passes its probes, where there are any.
     pub(crate) passes_probes: bool,
@@ -123,15 +126,18 @@ impl Instance {
         before != (state.failed_probes >= FAILED_PROBES)
     }
 
-    #[allow(dead_code, reason = "the operations page shows it")]
     pub(super) fn health(&self) -> InstanceHealth {
         let state = self.state();
+        let breaker = state.breaker.position();
+        let is_ejected = state.record.is_ejected(Instant::now().into_std());
+        let passes_probes = state.failed_probes < FAILED_PROBES;
         InstanceHealth {
             url: self.endpoint.url(),
             address: self.address,
-            breaker: state.breaker.position(),
-            is_ejected: state.record.is_ejected(Instant::now().into_std()),
-            passes_probes: state.failed_probes < FAILED_PROBES,
+            healthy: breaker != Position::Open && !is_ejected && passes_probes,
+            breaker,
+            is_ejected,
+            passes_probes,
             in_flight: state.in_flight,
         }
     }

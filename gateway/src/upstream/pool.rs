@@ -153,8 +153,12 @@ impl Upstream {
         })
     }
 
+    /// The service's name.
+    pub(crate) fn service(&self) -> &str {
+        &self.limits.service
+    }
+
     /// How each instance stands.
-    #[allow(dead_code, reason = "the operations page shows it")]
     pub(crate) fn health(&self) -> Vec<InstanceHealth> {
         self.instances.load().iter().map(|instance| instance.health()).collect()
     }

@@ -432,3 +432,44 @@ async fn an_instance_that_is_down_costs_nobody_anything_while_another_is_up() {
         assert_eq!(gateway.get("/api/echo/pub").send().await.unwrap().status(), 200);
     }
 }
+
+#[tokio::test]
+async fn how_each_instance_stands_is_told_to_operators_and_to_monitoring_and_the_gateway_is_ready_all_the_same()
+ {
+    let raw = Raw::answering(&answer("200 OK", "text/plain", "x")).await;
+    let database = TestDatabase::sqlite();
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(&database, "http://127.0.0.1:1").await;
+    let mut service = declared(folder.path(), &raw.url(), &document(), "access = \"public\"");
+    service.settings.urls.push("http://127.0.0.1:1".parse().unwrap());
+    config.services = vec![service];
+    let gateway = Gateway::start(config).await;
+    let ops =
+        async |path: &str| gateway.client.get(format!("http://{}{path}", gateway.ops)).send().await.unwrap();
+    let well = raw.url().strip_prefix("http://").unwrap().to_owned();
+    let is_down = async || {
+        gateway.get("/api/echo/pub").send().await.unwrap();
+        let told: Value = ops("/services").await.json().await.unwrap();
+        assert_eq!(told["services"][0]["service"], "users");
+        let instances = told["services"][1]["instances"].as_array().unwrap().clone();
+        assert_eq!((&instances[0]["address"], &instances[0]["healthy"]), (&json!(well), &json!(true)));
+        (instances[1]["breaker"] == "open").then_some(instances[1].clone())
+    };
+    let down = loop {
+        if let Some(down) = is_down().await {
+            break down;
+        }
+    };
+    assert_eq!(down["address"], "127.0.0.1:1");
+    assert_eq!(down["healthy"], false);
+    let metrics = ops("/metrics").await.text().await.unwrap();
+    for line in [
+        format!("platform_upstream_instance_healthy{{service=\"echo\",instance=\"{well}\"}} 1\n"),
+        "platform_upstream_instance_healthy{service=\"echo\",instance=\"127.0.0.1:1\"} 0\n".to_owned(),
+    ] {
+        assert!(metrics.contains(&line), "{line} in {metrics}");
+    }
+    assert!(metrics.ends_with("# EOF\n"));
+    assert_eq!(ops("/readyz").await.status(), 200);
+    assert_eq!(gateway.get("/services").send().await.unwrap().status(), 404, "it is not public");
+}
