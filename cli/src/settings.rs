@@ -133,6 +133,7 @@ pub(crate) fn gateway(
         body_bytes: gateway.request_body_limit,
         users_url,
         services: settings.services.clone(),
+        issuers: settings.issuers.clone(),
         upstream_connect_time: gateway.upstream_connect_timeout,
         upstream_time: gateway.upstream_timeout,
         trusted_proxies,

@@ -20,6 +20,13 @@ pub enum Subject {
     Operator,
     /// A service's own account.
     Service(String),
+    /// Somebody whom another issuer knows: nobody of this platform's users, whatever the name.
+    External {
+        /// The issuer, by its name in the configuration.
+        issuer: String,
+        /// The `sub` of that issuer's token.
+        subject: String,
+    },
 }
 
 /// The text names no subject.
@@ -34,6 +41,7 @@ impl fmt::Display for Subject {
             Self::User(id) => id.fmt(formatter),
             Self::Operator => formatter.write_str("operator"),
             Self::Service(name) => write!(formatter, "service:{name}"),
+            Self::External { issuer, subject } => write!(formatter, "external:{issuer}:{subject}"),
         }
     }
 }
@@ -45,6 +53,7 @@ impl FromStr for Subject {
         match text {
             "anonymous" => Ok(Self::Anonymous),
             "operator" => Ok(Self::Operator),
+            _ if text.starts_with("external:") => external(text).ok_or(NotASubject),
             _ => match text.strip_prefix("service:") {
                 Some("") => Err(NotASubject),
                 Some(name) => Ok(Self::Service(name.to_owned())),
@@ -55,6 +64,12 @@ impl FromStr for Subject {
             },
         }
     }
+}
+
+fn external(text: &str) -> Option<Subject> {
+    let (issuer, subject) = text.strip_prefix("external:")?.split_once(':')?;
+    let named = !issuer.is_empty() && !subject.is_empty();
+    named.then(|| Subject::External { issuer: issuer.to_owned(), subject: subject.to_owned() })
 }
 
 /// The caller of an operation. Only a layer that verified a token makes one and puts it, as `Arc<Caller>`, into the
@@ -144,6 +159,7 @@ mod tests {
             Subject::Operator,
             Subject::User(UserId(7)),
             Subject::Service("orders".into()),
+            Subject::External { issuer: "corp".into(), subject: "auth0|a:b".into() },
         ] {
             assert_eq!(subject.to_string().parse(), Ok(subject));
         }
@@ -166,7 +182,20 @@ mod tests {
 
     #[test]
     fn only_the_plain_spelling_of_a_number_is_a_user() {
-        for text in ["", "0", "-1", "07", "+7", "7 ", "a@example.com", "service:"] {
+        for text in [
+            "",
+            "0",
+            "-1",
+            "07",
+            "+7",
+            "7 ",
+            "a@example.com",
+            "service:",
+            "external:",
+            "external:corp",
+            "external:corp:",
+            "external::7",
+        ] {
             assert_eq!(text.parse::<Subject>(), Err(NotASubject), "{text:?}");
         }
     }

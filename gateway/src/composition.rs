@@ -178,7 +178,8 @@ pub(crate) fn public(
         rate_limit: parts.rate_limit.clone(),
     };
     let route = Door { inner: route, bound: Arc::clone(&parts.declared), shared: Arc::new(shared) };
-    let route = LookUpKeys { inner: route, keyring: Arc::clone(&parts.keyring) };
+    let route =
+        LookUpKeys { inner: route, keyring: Arc::clone(&parts.keyring), issuers: Arc::clone(&parts.issuers) };
     let bound = Arc::clone(&parts.declared);
     Edge::new(route, "gateway", Arc::new(paths), Trust::Nobody)
         .shared_with(parts.cors.clone())

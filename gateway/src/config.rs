@@ -4,7 +4,11 @@ use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use contract::Role;
 use kit::{
-    client_address::TrustedProxies, config::Declared, cors::Origins, database::DatabaseUrl, server::Limits,
+    client_address::TrustedProxies,
+    config::{Declared, IssuerSettings},
+    cors::Origins,
+    database::DatabaseUrl,
+    server::Limits,
 };
 
 use crate::{
@@ -63,6 +67,8 @@ pub struct Config {
     pub users_url: String,
     /// Services that are bound by their OpenAPI documents.
     pub services: Vec<Declared>,
+    /// Whose access tokens are taken beside the gateway's own, where a service says so.
+    pub issuers: Vec<IssuerSettings>,
     /// How long a connection to a service may take.
     pub upstream_connect_time: Duration,
     /// How long a service may take to answer whole.

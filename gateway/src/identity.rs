@@ -7,6 +7,7 @@ pub(crate) mod audit;
 pub(crate) mod authenticate;
 pub(crate) mod client_credentials;
 pub(crate) mod client_grant;
+pub(crate) mod external;
 pub(crate) mod freshness;
 pub(crate) mod introspection;
 pub(crate) mod keyring;

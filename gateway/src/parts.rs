@@ -7,9 +7,9 @@ use kit::{client_address::TrustedProxies, cors::Origins, database::Database};
 
 use crate::{
     identity::{
-        audit::Audit, authenticate::Authenticator, client_grant::ClientGrants, keyring::Keyring,
-        revocation::Revoked, second_factor::SecondFactors, service_accounts::ServiceAccounts,
-        sessions::Sessions, throttle::Throttle,
+        audit::Audit, authenticate::Authenticator, client_grant::ClientGrants, external::Issuers,
+        keyring::Keyring, revocation::Revoked, second_factor::SecondFactors,
+        service_accounts::ServiceAccounts, sessions::Sessions, throttle::Throttle,
     },
     mail::{Outbox, Postman},
     policy::rate_limit::RateRule,
@@ -28,6 +28,8 @@ pub(crate) struct Parts {
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) keyring: Arc<Keyring>,
+    /// Whose tokens are taken beside the gateway's own.
+    pub(crate) issuers: Arc<Issuers>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) throttle: Arc<Throttle>,
     pub(crate) letter_throttle: Arc<Throttle>,

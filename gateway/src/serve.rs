@@ -25,6 +25,7 @@ use crate::{
         audit::Audit,
         authenticate::{Authenticator, INTERNAL_TOKEN_TIME},
         client_grant::ClientGrants,
+        external::{IssuerFault, Issuers},
         keyring::{KeyTimes, Keyring, KeyringFault},
         keys::{Purpose, SigningFault},
         links::Links,
@@ -79,6 +80,9 @@ pub enum StartError {
     /// Declared services can't be bound; a line each.
     #[error("{}", lines(.0))]
     Services(Vec<BindFault>),
+    /// Another issuer can't be known.
+    #[error(transparent)]
+    Issuer(#[from] IssuerFault),
     /// The documents do not fit together.
     #[error(transparent)]
     Document(#[from] OperationsError),
@@ -180,8 +184,8 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
     let keyring = Arc::new(Keyring::open(database.clone(), config.master_key.clone(), times).await?);
     let revoked = Arc::new(Revoked::new(config.revocation_grace));
     let issuer = config.issuer(address).unwrap_or_default();
-    let expected =
-        Expected { kind: access_token::KIND, issuer: issuer.clone(), audience: config.audience.clone() };
+    let expected = Expected::of_ours(access_token::KIND, &issuer, &config.audience);
+    let issuers = Arc::new(Issuers::new(&config.issuers, &issuer)?);
     let authenticator = Arc::new(
         Authenticator::new(
             Arc::clone(keyring.keys(Purpose::Access)),
@@ -189,7 +193,8 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
             expected,
             Arc::clone(&revoked),
         )
-        .recent(config.recent_sign_in),
+        .recent(config.recent_sign_in)
+        .beside(Arc::clone(&issuers)),
     );
     let sessions = Arc::new(Sessions {
         database: database.clone(),
@@ -242,6 +247,7 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         authenticator,
         sessions,
         keyring,
+        issuers,
         trusted_proxies: config.trusted_proxies.clone(),
         throttle: Throttle::new(
             throttle::Kind::SignIn,

@@ -7,6 +7,7 @@
 mod declared;
 mod fault;
 mod file;
+mod issuer;
 mod kind;
 mod listing;
 mod load;
@@ -25,6 +26,7 @@ pub use declared::{
     ServiceSettings,
 };
 pub use fault::{Fault, Faults, Origin, closest};
+pub use issuer::IssuerSettings;
 pub use kind::Kind;
 pub use listing::{Entry, shown_database_url};
 pub use load::{DEFAULT_FILE, Loaded, Sources, load};

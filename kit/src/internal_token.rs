@@ -5,24 +5,17 @@
 //! gone within the second, and for a key it does not know, but seldom: the gateway publishes a key long before it signs, so
 //! whoever sends unknown ones makes them up. What could be fetched last stays where the gateway can't be reached.
 
-use std::{
-    collections::BTreeSet,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use arc_swap::ArcSwap;
 use contract::{Caller, Problem, ProblemKind, Role, Scopes, SessionId, Subject};
-use http::{
-    HeaderName, HeaderValue, Method, StatusCode,
-    header::{ETAG, IF_NONE_MATCH},
-};
-use jsonwebtoken::jwk::JwkSet;
+use http::{HeaderName, HeaderValue, Method};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
 
-use crate::token::{Expected, KeySet, TokenFault, bearer};
+use crate::{
+    remote_keys::{KeysFault, RemoteKeys},
+    token::{Expected, KeySet, TokenFault, bearer},
+};
 
 /// The `typ` of an internal token.
 pub const KIND: &str = "int+jwt";
@@ -40,15 +33,6 @@ pub const REFUSED: HeaderName = HeaderName::from_static("platform-token-refused"
 
 /// Keys that were fetched longer ago are asked for again when a token is checked.
 const FRESH: Duration = Duration::from_millis(500);
-
-/// At most one fetch in this time for keys that are not known.
-const UNKNOWN_PAUSE: Duration = Duration::from_secs(30);
-
-/// At most one fetch in this time while there are no keys at all.
-const EMPTY_PAUSE: Duration = Duration::from_millis(250);
-
-/// The longest a fetch of the keys may take.
-const FETCH_TIME: Duration = Duration::from_secs(3);
 
 /// Verified tokens remembered.
 const REMEMBERED: u64 = 10_000;
@@ -94,37 +78,15 @@ pub struct Actor {
 enum Fault {
     #[error(transparent)]
     Token(#[from] TokenFault),
-    #[error("the gateway's keys could not be fetched: {0}")]
-    Keys(String),
+    #[error(transparent)]
+    Keys(#[from] KeysFault),
 }
 
 /// Verifies internal tokens for one service.
 pub struct InternalTokens {
     expected: Expected,
-    keys: ArcSwap<Fetched>,
-    keys_url: String,
-    client: reqwest::Client,
-    fetching: Mutex<Tries>,
+    keys: RemoteKeys,
     verified: moka::sync::Cache<String, Verified>,
-}
-
-/// The keys as they were fetched last.
-#[derive(Default)]
-struct Fetched {
-    set: KeySet,
-    etag: Option<HeaderValue>,
-    at: Option<Instant>,
-}
-
-/// When a fetch was last begun.
-#[derive(Default)]
-struct Tries {
-    /// To have the keys anew.
-    anew: Option<Instant>,
-    /// To have keys at all.
-    first: Option<Instant>,
-    /// For a key that was not known.
-    unknown: Option<Instant>,
 }
 
 /// A token that was verified.
@@ -143,17 +105,10 @@ impl InternalTokens {
     /// # Errors
     /// The HTTP client can't be built.
     pub fn new(service: &str, gateway_url: &str) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .timeout(FETCH_TIME)
-            .build()?;
+        let keys_url = format!("{}{KEYS_PATH}", gateway_url.trim_end_matches('/'));
         Ok(Self {
-            expected: Expected { kind: KIND, issuer: ISSUER.to_owned(), audience: service.to_owned() },
-            keys: ArcSwap::from_pointee(Fetched::default()),
-            keys_url: format!("{}{KEYS_PATH}", gateway_url.trim_end_matches('/')),
-            client,
-            fetching: Mutex::default(),
+            expected: Expected::of_ours(KIND, ISSUER, service),
+            keys: RemoteKeys::new("the gateway", keys_url, FRESH, KeySet::of)?,
             verified: moka::sync::Cache::new(REMEMBERED),
         })
     }
@@ -166,16 +121,15 @@ impl InternalTokens {
             None => crate::token::kid(token).map(Arc::from),
         };
         if let Some(kid) = &kid {
-            self.look_up(kid).await?;
+            self.keys.look_up(kid).await?;
         }
-        let keys = self.keys.load();
         if let Some(verified) = remembered
             && crate::clock::now().seconds() < verified.expires
-            && keys.set.knows(&verified.kid)
+            && self.keys.knows(&verified.kid)
         {
             return Ok(verified);
         }
-        let claims: InternalClaims = keys.set.verify(token, &self.expected)?;
+        let claims: InternalClaims = self.keys.verify(token, &self.expected)?;
         let kid = kid.ok_or(TokenFault::UnknownKey)?;
         let (expires, through_gateway) = (claims.exp, claims.act.sub == GATEWAY);
         let caller = Arc::new(caller_of(claims)?);
@@ -183,84 +137,6 @@ impl InternalTokens {
         self.verified.insert(token.to_owned(), verified.clone());
         Ok(verified)
     }
-
-    /// Sees to it that the keys are fresh, or that a key that is not known was asked for.
-    async fn look_up(&self, kid: &str) -> Result<(), Fault> {
-        let known = {
-            let keys = self.keys.load();
-            let fresh = keys.at.is_some_and(|at| at.elapsed() < FRESH);
-            keys.set.knows(kid).then_some(fresh)
-        };
-        match known {
-            Some(true) => {}
-            Some(false) => self.fetch_anew().await,
-            None => self.fetch_unknown(kid).await?,
-        }
-        Ok(())
-    }
-
-    /// Only one request waits for this; the others go on with what there is, and so do all where it fails.
-    async fn fetch_anew(&self) {
-        let Ok(mut tries) = self.fetching.try_lock() else { return };
-        if tries.anew.is_some_and(|at| at.elapsed() < FRESH) {
-            return;
-        }
-        tries.anew = Some(Instant::now());
-        self.fetch().await.unwrap_or_else(|error| warn_of(&error));
-    }
-
-    async fn fetch_unknown(&self, kid: &str) -> Result<(), Fault> {
-        let Ok(mut tries) = tokio::time::timeout(FETCH_TIME, self.fetching.lock()).await else {
-            return Err(Fault::Keys("another fetch is still going on".to_owned()));
-        };
-        let (known, empty) = {
-            // Whoever held the lock may have fetched it.
-            let keys = self.keys.load();
-            (keys.set.knows(kid), keys.set.is_empty())
-        };
-        if known {
-            return Ok(());
-        }
-        if empty {
-            if tries.first.is_some_and(|at| at.elapsed() < EMPTY_PAUSE) {
-                return Err(Fault::Keys("they could not be fetched a moment ago".to_owned()));
-            }
-            tries.first = Some(Instant::now());
-            return self.fetch().await;
-        }
-        if tries.unknown.is_none_or(|at| at.elapsed() >= UNKNOWN_PAUSE) {
-            tries.unknown = Some(Instant::now());
-            self.fetch().await.unwrap_or_else(|error| warn_of(&error));
-        }
-        Ok(())
-    }
-
-    async fn fetch(&self) -> Result<(), Fault> {
-        let fault = |error: reqwest::Error| Fault::Keys(error.to_string());
-        let before = self.keys.load_full();
-        let mut request = self.client.get(&self.keys_url);
-        if let Some(etag) = &before.etag {
-            request = request.header(IF_NONE_MATCH, etag);
-        }
-        let answer = request.send().await.and_then(reqwest::Response::error_for_status).map_err(fault)?;
-        let at = Some(Instant::now());
-        if answer.status() == StatusCode::NOT_MODIFIED {
-            let (set, etag) = (before.set.clone(), before.etag.clone());
-            self.keys.store(Arc::new(Fetched { set, etag, at }));
-            return Ok(());
-        }
-        let etag = answer.headers().get(ETAG).cloned();
-        let set = KeySet::of(&answer.json::<JwkSet>().await.map_err(fault)?);
-        if set.is_empty() {
-            return Err(Fault::Keys("the set holds no key".to_owned()));
-        }
-        self.keys.store(Arc::new(Fetched { set, etag, at }));
-        Ok(())
-    }
-}
-
-fn warn_of(error: &Fault) {
-    tracing::warn!(%error, "the last keys of the gateway stay");
 }
 
 fn caller_of(claims: InternalClaims) -> Result<Caller, TokenFault> {

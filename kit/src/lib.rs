@@ -13,6 +13,7 @@ pub mod internal_token;
 pub mod metrics;
 pub mod operation_name;
 pub mod problem;
+pub mod remote_keys;
 pub mod request_id;
 pub mod routes;
 pub mod server;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jsonwebtoken::{
     Algorithm, DecodingKey, Validation,
     errors::ErrorKind,
-    jwk::{Jwk, JwkSet},
+    jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse},
 };
 use serde::de::DeserializeOwned;
 
@@ -18,12 +18,30 @@ const LONGEST: usize = 8 * 1024;
 /// What a token must say of itself to be taken.
 #[derive(Debug, Clone)]
 pub struct Expected {
-    /// The header's `typ`, such as `at+jwt`.
-    pub kind: &'static str,
+    /// What the header's `typ` may be, such as `at+jwt`.
+    kinds: Vec<&'static str>,
     /// The `iss` claim.
     pub issuer: String,
     /// One of the `aud` claim.
     pub audience: String,
+    claims: &'static [&'static str],
+}
+
+impl Expected {
+    /// A token that this platform signs: `typ` of this one kind, `iss`, one of `aud`, and every claim of time.
+    #[must_use]
+    pub fn of_ours(kind: &'static str, issuer: &str, audience: &str) -> Self {
+        let claims = &["exp", "nbf", "iss", "aud", "sub"];
+        Self { kinds: vec![kind], issuer: issuer.to_owned(), audience: audience.to_owned(), claims }
+    }
+
+    /// An access token of another issuer, which need not follow RFC 9068: few say `at+jwt`, and few have `nbf`.
+    #[must_use]
+    pub fn of_issuer(issuer: &str, audience: &str) -> Self {
+        let claims = &["exp", "iss", "aud", "sub"];
+        let kinds = vec!["at+jwt", "application/at+jwt", "JWT"];
+        Self { kinds, issuer: issuer.to_owned(), audience: audience.to_owned(), claims }
+    }
 }
 
 /// Public keys by `kid`, each with the one algorithm it is for.
@@ -69,7 +87,14 @@ impl KeySet {
     /// The signing keys of a JWK set (RFC 7517 §5). Keys without `kid`, or for algorithms that are not asymmetric, are left out.
     #[must_use]
     pub fn of(set: &JwkSet) -> Self {
-        Self(set.keys.iter().filter_map(entry).collect())
+        Self(set.keys.iter().filter_map(|jwk| entry(jwk, stated(jwk)?)).collect())
+    }
+
+    /// The signing keys of another issuer's set: RSA keys as well, and keys that do not say their algorithm, as RFC 7517 allows;
+    /// each is then good for the one that is usual for it. A key that is shared (`oct`) or for encryption is left out.
+    #[must_use]
+    pub fn of_issuer(set: &JwkSet) -> Self {
+        Self(set.keys.iter().filter_map(|jwk| entry(jwk, usual(jwk)?)).collect())
     }
 
     /// Whether the set holds this key.
@@ -108,7 +133,8 @@ impl KeySet {
         if header.alg != *algorithm {
             return Err(TokenFault::Header);
         }
-        if !header.typ.is_some_and(|kind| kind.eq_ignore_ascii_case(expected.kind)) {
+        if !header.typ.is_some_and(|kind| expected.kinds.iter().any(|known| kind.eq_ignore_ascii_case(known)))
+        {
             return Err(TokenFault::Kind);
         }
         let checks = checks(*algorithm, expected);
@@ -118,14 +144,45 @@ impl KeySet {
     }
 }
 
-fn entry(jwk: &Jwk) -> Option<(String, (Algorithm, DecodingKey))> {
+fn entry(jwk: &Jwk, algorithm: Algorithm) -> Option<(String, (Algorithm, DecodingKey))> {
     let kid = jwk.common.key_id.clone()?;
-    let algorithm = match jwk.common.key_algorithm?.to_string().as_str() {
-        "EdDSA" => Algorithm::EdDSA,
-        "ES256" => Algorithm::ES256,
-        _ => return None,
-    };
     Some((kid, (algorithm, DecodingKey::from_jwk(jwk).ok()?)))
+}
+
+/// The algorithm of one of the platform's keys, which says it.
+fn stated(jwk: &Jwk) -> Option<Algorithm> {
+    match jwk.common.key_algorithm? {
+        KeyAlgorithm::EdDSA => Some(Algorithm::EdDSA),
+        KeyAlgorithm::ES256 => Some(Algorithm::ES256),
+        _ => None,
+    }
+}
+
+/// The algorithm of a key of any issuer.
+fn usual(jwk: &Jwk) -> Option<Algorithm> {
+    if jwk.common.public_key_use.as_ref().is_some_and(|what| *what != PublicKeyUse::Signature) {
+        return None;
+    }
+    let fits: &[(KeyAlgorithm, Algorithm)] = match &jwk.algorithm {
+        AlgorithmParameters::RSA(_) => &[
+            (KeyAlgorithm::RS256, Algorithm::RS256),
+            (KeyAlgorithm::RS384, Algorithm::RS384),
+            (KeyAlgorithm::RS512, Algorithm::RS512),
+            (KeyAlgorithm::PS256, Algorithm::PS256),
+            (KeyAlgorithm::PS384, Algorithm::PS384),
+            (KeyAlgorithm::PS512, Algorithm::PS512),
+        ],
+        AlgorithmParameters::EllipticCurve(key) => match key.curve {
+            EllipticCurve::P256 => &[(KeyAlgorithm::ES256, Algorithm::ES256)],
+            EllipticCurve::P384 => &[(KeyAlgorithm::ES384, Algorithm::ES384)],
+            _ => &[],
+        },
+        AlgorithmParameters::OctetKeyPair(_) => &[(KeyAlgorithm::EdDSA, Algorithm::EdDSA)],
+        // Shared keys, and what this crate learns of later.
+        _ => &[],
+    };
+    let stated = jwk.common.key_algorithm;
+    fits.iter().find(|(name, _)| stated.is_none_or(|stated| stated == *name)).map(|(_, algorithm)| *algorithm)
 }
 
 /// The crate's defaults are not enough: it takes a missing `aud` or `iss`, does not look at `nbf`, and allows 60 seconds.
@@ -137,7 +194,7 @@ fn checks(algorithm: Algorithm, expected: &Expected) -> Validation {
     checks.validate_aud = true;
     checks.set_issuer(&[&expected.issuer]);
     checks.set_audience(&[&expected.audience]);
-    checks.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
+    checks.set_required_spec_claims(expected.claims);
     checks
 }
 
@@ -166,6 +223,20 @@ pub fn kid(token: &str) -> Option<String> {
     jsonwebtoken::decode_header(token).ok()?.kid
 }
 
+/// The issuer that a token says it is from, unchecked; `None` for what is no signed token, or too long for one.
+#[must_use]
+pub fn issuer(token: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Issuer {
+        iss: String,
+    }
+    if token.len() > LONGEST {
+        return None;
+    }
+    let claims: Issuer = jsonwebtoken::dangerous::insecure_decode_claims(token).ok()?;
+    Some(claims.iss)
+}
+
 /// The bearer token of an `Authorization` header (RFC 6750 §2.1; the scheme in any case, RFC 9110 §11.1).
 ///
 /// # Errors
@@ -187,4 +258,43 @@ pub fn bearer(headers: &http::HeaderMap) -> Result<Option<&str>, contract::Probl
         return Err(Problem::invalid_token("The token can't be read"));
     }
     Ok(Some(token))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// What is taken of a set with this one key.
+    fn taken(member: &Value) -> Option<Algorithm> {
+        let mut jwk = json!({ "kid": "k" });
+        for (name, value) in member.as_object().unwrap() {
+            jwk[name] = value.clone();
+        }
+        let set: JwkSet = serde_json::from_value(json!({ "keys": [jwk] })).unwrap();
+        KeySet::of_issuer(&set).0.get("k").map(|(algorithm, _)| *algorithm)
+    }
+
+    #[test]
+    fn a_key_of_another_issuer_is_good_for_one_algorithm_which_is_the_usual_one_where_it_says_none() {
+        let number = "u1SU1LfVLPHCozMxH2Mo4lgOEePzNm0tRgeLezV6ffAt0gunVTLw7onLRnrq0_IzW7yWR7QkrmBL7jTKEn5u";
+        let rsa = |more: Value| {
+            let mut key = json!({ "kty": "RSA", "n": number, "e": "AQAB" });
+            key.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            taken(&key)
+        };
+        assert_eq!(rsa(json!({})), Some(Algorithm::RS256));
+        assert_eq!(rsa(json!({ "alg": "PS384", "use": "sig" })), Some(Algorithm::PS384));
+        assert_eq!(rsa(json!({ "use": "enc" })), None, "not for signatures");
+        assert_eq!(rsa(json!({ "alg": "RSA-OAEP" })), None);
+        assert_eq!(rsa(json!({ "alg": "ES256" })), None, "of another family");
+        let point = "WKn-ZIGevcwGIyyrzFoZNBdaq9_TsqzGl96oc0CWuis";
+        assert_eq!(
+            taken(&json!({ "kty": "EC", "crv": "P-256", "x": point, "y": point })),
+            Some(Algorithm::ES256)
+        );
+        assert_eq!(taken(&json!({ "kty": "OKP", "crv": "Ed25519", "x": point })), Some(Algorithm::EdDSA));
+        assert_eq!(taken(&json!({ "kty": "oct", "k": "c2VjcmV0", "alg": "HS256" })), None, "a shared secret");
+    }
 }

@@ -257,11 +257,8 @@ async fn verify(
     let keys = serde_json::from_value(keys)
         .map(|set| KeySet::of(&set))
         .map_err(|error| Failure::failed("the platform's public keys can't be read").caused_by(&error))?;
-    let expected = Expected {
-        kind: "at+jwt",
-        issuer: issuer(&connection, &api).await,
-        audience: audience.unwrap_or_else(|| connection.settings.gateway.audience.clone()),
-    };
+    let audience = audience.unwrap_or_else(|| connection.settings.gateway.audience.clone());
+    let expected = Expected::of_ours("at+jwt", &issuer(&connection, &api).await, &audience);
     let claims: Value = keys.verify(token.expose_secret(), &expected).map_err(|fault| {
         let failure = Failure::failed("the token is not good").because(fault.to_string());
         match explain(token.expose_secret(), (context.now)()) {

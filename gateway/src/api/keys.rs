@@ -9,6 +9,7 @@ use poem::{Endpoint, Request, Response, Result};
 
 use super::entity_tag;
 use crate::identity::{
+    external::Issuers,
     keyring::Keyring,
     keys::{Keys, Purpose},
 };
@@ -54,6 +55,7 @@ impl Endpoint for JwkSetEndpoint {
 pub(crate) struct LookUpKeys<E> {
     pub(crate) inner: E,
     pub(crate) keyring: Arc<Keyring>,
+    pub(crate) issuers: Arc<Issuers>,
 }
 
 impl<E: Endpoint> Endpoint for LookUpKeys<E> {
@@ -63,6 +65,7 @@ impl<E: Endpoint> Endpoint for LookUpKeys<E> {
         // What is wrong with the header itself is told where the token is asked for.
         if let Ok(Some(token)) = bearer(request.headers()) {
             self.keyring.look_up_key_of(token).await;
+            self.issuers.look_up_key_of(token).await;
         }
         self.inner.call(request).await
     }

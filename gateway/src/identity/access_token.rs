@@ -119,7 +119,7 @@ impl AccessClaims {
             Subject::Operator => true,
             // The gateway calls services, never itself.
             Subject::Service(ref name) => name != GATEWAY,
-            Subject::Anonymous => false,
+            Subject::Anonymous | Subject::External { .. } => false,
         };
         fits.then(|| Caller {
             subject,

@@ -8,7 +8,7 @@ use std::{
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest;
 use contract::{
-    Caller, Problem, Subject, Timestamp,
+    Caller, Problem, ProblemKind, ServiceName, Subject, Timestamp,
     operation::{Access, Operation},
 };
 use http::{HeaderMap, HeaderValue};
@@ -21,6 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     access_token::AccessClaims,
+    external::{External, Issuers},
     keys::{Keys, SigningFault, SigningKey},
     refresh_token,
     revocation::Revoked,
@@ -41,9 +42,19 @@ const STALE_RETRY: Duration = Duration::from_secs(2);
 /// A caller whose token was verified.
 pub(crate) struct Verified {
     pub(crate) caller: Arc<Caller>,
-    signed: Option<Signed>,
+    source: Source,
     /// One a service.
     internal: Mutex<Vec<InternalToken>>,
+}
+
+/// What it was verified by.
+enum Source {
+    /// It was not: nobody, or the gateway itself.
+    None,
+    /// One of the gateway's own tokens.
+    Own(Box<Signed>),
+    /// A token of another issuer.
+    External(External),
 }
 
 /// What was signed, and with which key.
@@ -61,8 +72,15 @@ struct InternalToken {
 }
 
 impl Verified {
-    fn new(caller: Caller, signed: Option<Signed>) -> Arc<Self> {
-        Arc::new(Self { caller: Arc::new(caller), signed, internal: Mutex::default() })
+    fn new(caller: Caller, source: Source) -> Arc<Self> {
+        Arc::new(Self { caller: Arc::new(caller), source, internal: Mutex::default() })
+    }
+
+    fn signed(&self) -> Option<&Signed> {
+        match &self.source {
+            Source::Own(signed) => Some(signed),
+            Source::None | Source::External(_) => None,
+        }
     }
 }
 
@@ -85,6 +103,8 @@ pub(crate) struct Authenticator {
     revoked: Arc<Revoked>,
     /// How long ago a user who administers others may have signed in.
     recent: Option<Duration>,
+    /// Whose tokens are taken where a service says so.
+    issuers: Arc<Issuers>,
     remembered: moka::sync::Cache<[u8; 32], Arc<Verified>>,
     anonymous: Arc<Verified>,
     gateway: Arc<Verified>,
@@ -104,9 +124,10 @@ impl Authenticator {
             expected,
             revoked,
             recent: None,
+            issuers: Arc::default(),
             remembered: moka::sync::Cache::new(REMEMBERED),
-            anonymous: Verified::new(Caller::anonymous(), None),
-            gateway: Verified::new(gateway, None),
+            anonymous: Verified::new(Caller::anonymous(), Source::None),
+            gateway: Verified::new(gateway, Source::None),
         }
     }
 
@@ -115,20 +136,43 @@ impl Authenticator {
         Self { recent, ..self }
     }
 
+    /// With other issuers, whose tokens are taken where a service says so.
+    pub(crate) fn beside(self, issuers: Arc<Issuers>) -> Self {
+        Self { issuers, ..self }
+    }
+
     /// The gateway as a caller of its own.
     pub(crate) fn gateway(&self) -> &Arc<Verified> {
         &self.gateway
     }
 
-    /// Who sends this request, if the operation is open to them.
+    /// Who sends this request, if the operation is open to them; tokens of other issuers open nothing here.
     ///
     /// # Errors
     /// 400, 401 or 403.
     pub(crate) fn admit(&self, operation: &Operation, headers: &HeaderMap) -> Result<Arc<Verified>, Problem> {
+        self.admit_from(operation, headers, &[])
+    }
+
+    /// Who sends this request, if the operation is open to them, also with a token of these issuers.
+    ///
+    /// # Errors
+    /// 400, 401 or 403.
+    pub(crate) fn admit_from(
+        &self,
+        operation: &Operation,
+        headers: &HeaderMap,
+        issuers: &[ServiceName],
+    ) -> Result<Arc<Verified>, Problem> {
         if operation.access == Access::Public {
             return Ok(Arc::clone(&self.anonymous));
         }
         let verified = self.identify(headers)?;
+        if let Source::External(external) = &verified.source
+            && !issuers.contains(&external.issuer.name)
+        {
+            return Err(Problem::new(ProblemKind::Forbidden, "Tokens of this issuer are not taken here"));
+        }
         operation.check_caller(&verified.caller)?;
         Ok(verified)
     }
@@ -150,7 +194,7 @@ impl Authenticator {
     /// # Errors
     /// 401 `insufficient_user_authentication` (RFC 9470).
     pub(crate) fn require_recent(&self, verified: &Verified) -> Result<(), Problem> {
-        let (Some(within), Some(signed)) = (self.recent, &verified.signed) else { return Ok(()) };
+        let (Some(within), Some(signed)) = (self.recent, verified.signed()) else { return Ok(()) };
         let seconds = i64::try_from(within.as_secs()).unwrap_or(i64::MAX);
         let earliest = kit::clock::now().seconds().saturating_sub(seconds);
         match signed.claims.auth_time {
@@ -159,13 +203,14 @@ impl Authenticator {
         }
     }
 
-    /// What an access token says, if it is good now.
+    /// What an access token of this gateway says, if it is good now.
     ///
     /// # Errors
     /// 401 for one that is not, 503 while that can't be known.
     pub(crate) fn examine(&self, token: &str) -> Result<AccessClaims, Problem> {
         let verified = self.verify(token)?;
-        let signed = verified.signed.as_ref().ok_or_else(|| Problem::internal("a token without claims"))?;
+        let signed =
+            verified.signed().ok_or_else(|| Problem::invalid_token("The token is another issuer's"))?;
         Ok(signed.claims.clone())
     }
 
@@ -189,6 +234,9 @@ impl Authenticator {
         if token.starts_with(refresh_token::PREFIX) {
             return Err(Problem::invalid_token("Only access tokens are allowed"));
         }
+        if let Some(verified) = self.issuers.verify(token) {
+            return verified.map(|(caller, external)| Verified::new(caller, Source::External(external)));
+        }
         let claims: AccessClaims =
             self.access.load().verifying.verify(token, &self.expected).map_err(|fault| match fault {
                 kit::token::TokenFault::Expired => Problem::invalid_token("The token has expired"),
@@ -197,19 +245,25 @@ impl Authenticator {
             })?;
         let caller = claims.caller().ok_or_else(|| Problem::invalid_token("The token is not good"))?;
         let kid = kit::token::kid(token).unwrap_or_default();
-        Ok(Verified::new(caller, Some(Signed { claims, kid })))
+        Ok(Verified::new(caller, Source::Own(Box::new(Signed { claims, kid }))))
     }
 
     /// Expiry and revocation, of the token, its session, its user and its key, asked every time.
     fn still_good(&self, verified: &Verified) -> Result<(), Problem> {
-        let Some(Signed { claims, kid }) = &verified.signed else { return Ok(()) };
-        if !self.access.load().verifying.knows(kid) {
+        let (known, expires) = match &verified.source {
+            Source::None => return Ok(()),
+            Source::Own(signed) => (self.access.load().verifying.knows(&signed.kid), signed.claims.exp),
+            Source::External(external) => (external.issuer.knows(&external.kid), external.expires),
+        };
+        if !known {
             return Err(Problem::invalid_token("The token is signed with a key that is retired"));
         }
         let leeway = i64::try_from(LEEWAY).unwrap_or_default();
-        if kit::clock::now().seconds() > claims.exp.saturating_add(leeway) {
+        if kit::clock::now().seconds() > expires.saturating_add(leeway) {
             return Err(Problem::invalid_token("The token has expired"));
         }
+        // Only the gateway's own tokens can be revoked.
+        let Some(Signed { claims, .. }) = verified.signed() else { return Ok(()) };
         if self.revoked.freshness.is_stale() {
             return Err(Problem::unavailable("Service unavailable", STALE_RETRY)
                 .because("the gateway's database has been gone for longer than gateway.revocation_grace"));

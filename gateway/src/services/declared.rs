@@ -183,6 +183,7 @@ impl Bound {
             name: settings.name.to_string(),
             prefix: prepare::prefix(settings)?,
             upstream: Arc::new(Upstream::new(pool(declared, times))?),
+            issuers: settings.issuers.clone(),
         });
         let mut published = prepared.document.clone();
         for operation in Operation::all(&prepared.document)? {

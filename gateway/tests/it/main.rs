@@ -11,6 +11,7 @@ mod documents;
 mod edge;
 mod forged;
 mod forwarding;
+mod issuers;
 mod keys;
 mod oauth;
 mod password;

@@ -65,6 +65,7 @@ pub(crate) async fn config(database: &TestDatabase, users_url: &str) -> Config {
         body_time: Duration::from_millis(700),
         users_url: users_url.to_owned(),
         services: Vec::new(),
+        issuers: Vec::new(),
         upstream_connect_time: Duration::from_millis(500),
         upstream_time: Duration::from_millis(800),
         trusted_proxies: TrustedProxies::default(),

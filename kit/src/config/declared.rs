@@ -44,6 +44,9 @@ pub struct ServiceSettings {
     /// Who may call its operations; whoever is signed in by default.
     #[serde(default = "signed_in", deserialize_with = "access")]
     pub access: Access,
+    /// Issuers, of the file's `[[issuer]]`, whose tokens are taken beside the gateway's own.
+    #[serde(default)]
+    pub issuers: Vec<ServiceName>,
     /// Statuses that its operations may answer beside those its document declares.
     #[serde(default)]
     pub statuses: Vec<u16>,

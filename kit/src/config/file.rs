@@ -3,16 +3,20 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde::{Deserialize, de::IntoDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml_edit::{Document, Item, TableLike, Value};
 
 use super::declared::{Declared, ServiceSettings};
 use super::fault::{Fault, Origin, closest, did_you_mean};
+use super::issuer::IssuerSettings;
 use super::kind::Raw;
 use super::table::{SECTIONS, SETTINGS, Setting, find};
 
 /// The list of declared services.
 const SERVICE: &str = "service";
+
+/// The list of issuers.
+const ISSUER: &str = "issuer";
 
 /// One value found in a source.
 pub(super) struct Found {
@@ -37,6 +41,7 @@ pub(super) fn resolve(key: &str) -> Option<(&'static Setting, bool)> {
 pub(super) struct Read {
     pub(super) found: Vec<Found>,
     pub(super) services: Vec<Declared>,
+    pub(super) issuers: Vec<IssuerSettings>,
 }
 
 /// Reads the text of a file that stands in `folder`.
@@ -56,6 +61,7 @@ pub(super) fn read(path: &Path, folder: &Path, text: &str, faults: &mut Vec<Faul
     };
     let mut reader = Reader { path, folder, text, faults, read: Read::default() };
     reader.top(document.as_table());
+    reader.across();
     reader.read
 }
 
@@ -75,6 +81,8 @@ impl Reader<'_> {
                 self.value(name, item, line);
             } else if name == SERVICE {
                 self.services(item, line);
+            } else if name == ISSUER {
+                self.issuers(item, line);
             } else if SECTIONS.iter().any(|(section, _)| *section == name) {
                 match item.as_table_like() {
                     Some(section) => self.section(name, section),
@@ -104,32 +112,69 @@ impl Reader<'_> {
         }
     }
 
-    /// Every `[[service]]`, each by itself, so that the faults of all are told at once.
     fn services(&mut self, item: &Item, line: usize) {
-        let Some(tables) = item.as_array_of_tables() else {
-            let remedy = Some("write [[service]] and its settings below, once for each service".to_owned());
-            return self.fault(line, SERVICE, "is no list of services", remedy);
-        };
-        for table in tables {
-            let line = table.span().map_or(line, |span| line_of(self.text, span.start));
-            let deserializer = Value::InlineTable(table.clone().into_inline_table()).into_deserializer();
-            match ServiceSettings::deserialize(deserializer) {
-                Ok(settings) => {
-                    let named = |other: &&Declared| other.settings.name == settings.name;
-                    if let Some(other) = self.read.services.iter().find(named) {
-                        let problem = format!("{} is declared as well at {}", settings.name, other.origin);
-                        self.fault(line, SERVICE, &problem, Some("give each a name of its own".to_owned()));
-                    }
-                    let origin = Origin::File { path: self.path.to_owned(), line };
-                    self.read.services.push(Declared { settings, origin, folder: self.folder.to_owned() });
-                }
-                Err(error) => {
-                    let line = error.span().map_or(line, |span| line_of(self.text, span.start));
-                    let remedy = "docs/ADDING-A-SERVICE.md lists what a service takes".to_owned();
-                    self.fault(line, SERVICE, error.message().trim_end(), Some(remedy));
+        for (line, settings) in self.tables::<ServiceSettings>(SERVICE, item, line) {
+            let named = |other: &&Declared| other.settings.name == settings.name;
+            if let Some(other) = self.read.services.iter().find(named) {
+                let problem = format!("{} is declared as well at {}", settings.name, other.origin);
+                self.fault(line, SERVICE, &problem, Some("give each a name of its own".to_owned()));
+            }
+            let origin = Origin::File { path: self.path.to_owned(), line };
+            self.read.services.push(Declared { settings, origin, folder: self.folder.to_owned() });
+        }
+    }
+
+    fn issuers(&mut self, item: &Item, line: usize) {
+        for (line, settings) in self.tables::<IssuerSettings>(ISSUER, item, line) {
+            let same =
+                |other: &IssuerSettings| other.name == settings.name || other.issuer == settings.issuer;
+            if self.read.issuers.iter().any(same) {
+                let problem = format!("{} ({}) stands twice", settings.name, settings.issuer);
+                self.fault(line, ISSUER, &problem, Some("write each issuer once".to_owned()));
+            }
+            self.read.issuers.push(settings);
+        }
+    }
+
+    /// What one table says of another.
+    fn across(&mut self) {
+        let known: Vec<String> = self.read.issuers.iter().map(|issuer| issuer.name.to_string()).collect();
+        for declared in &self.read.services {
+            for name in &declared.settings.issuers {
+                if !known.contains(&name.to_string()) {
+                    self.faults.push(Fault {
+                        origin: declared.origin.clone(),
+                        key: Some(SERVICE.to_owned()),
+                        problem: format!("issuers: {name} is no [[issuer]] of this file"),
+                        remedy: did_you_mean(name.as_str(), known.iter().map(String::as_str))
+                            .or_else(|| Some(format!("write [[issuer]] with name = \"{name}\""))),
+                    });
                 }
             }
         }
+    }
+
+    /// Every table of a list, each by itself, so that the faults of all are told at once; with its line.
+    fn tables<T: DeserializeOwned>(&mut self, list: &str, item: &Item, line: usize) -> Vec<(usize, T)> {
+        let Some(tables) = item.as_array_of_tables() else {
+            let remedy = Some(format!("write [[{list}]] and its settings below, once for each {list}"));
+            self.fault(line, list, &format!("is no list of {list}s"), remedy);
+            return Vec::new();
+        };
+        let mut read = Vec::new();
+        for table in tables {
+            let line = table.span().map_or(line, |span| line_of(self.text, span.start));
+            let deserializer = Value::InlineTable(table.clone().into_inline_table()).into_deserializer();
+            match T::deserialize(deserializer) {
+                Ok(settings) => read.push((line, settings)),
+                Err(error) => {
+                    let line = error.span().map_or(line, |span| line_of(self.text, span.start));
+                    let remedy = format!("docs/ADDING-A-SERVICE.md lists what [[{list}]] takes");
+                    self.fault(line, list, error.message().trim_end(), Some(remedy));
+                }
+            }
+        }
+        read
     }
 
     fn unknown_at_top(&mut self, name: &str, item: &Item, line: usize) {

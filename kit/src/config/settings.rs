@@ -36,6 +36,8 @@ pub struct Settings {
     pub ops: OpsSettings,
     /// Every `[[service]]`, in the file's order.
     pub services: Vec<super::Declared>,
+    /// Every `[[issuer]]`, in the file's order.
+    pub issuers: Vec<super::IssuerSettings>,
     pub(super) origins: BTreeMap<&'static str, Origin>,
     pub(super) merged: Config,
 }
@@ -231,6 +233,7 @@ impl Settings {
         merged: Config,
         origins: BTreeMap<&'static str, Origin>,
         services: Vec<super::Declared>,
+        issuers: Vec<super::IssuerSettings>,
     ) -> Result<Self, ConfigError> {
         let Tree { data_dir, log, gateway, users, mail, database, compat, telemetry, ops } =
             merged.clone().try_deserialize()?;
@@ -245,6 +248,7 @@ impl Settings {
             telemetry,
             ops,
             services,
+            issuers,
             origins,
             merged,
         })

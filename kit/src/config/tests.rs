@@ -312,3 +312,39 @@ fn everything_wrong_with_declared_services_is_told_at_once_with_its_line() {
         assert!(faults.contains(part), "{part} in {faults}");
     }
 }
+
+#[test]
+fn everything_wrong_with_other_issuers_is_told_at_once_and_none_may_make_an_admin() {
+    let issuer = |name: &str, more: &str| {
+        format!(
+            "[[issuer]]\nname = \"{name}\"\nissuer = \"https://{name}.example\"\naudience = \"a\"\n\
+             keys = \"https://{name}.example/keys\"\n{more}\n"
+        )
+    };
+    let good = issuer("corp", "roles_claim = \"/roles\"\nroles = { Clerk = \"clerk\" }");
+    let service = "[[service]]\nname = \"orders\"\nopenapi = \"o.yaml\"\nurls = [\"http://127.0.0.1:1\"]\nissuers = [\"corp\"]\n";
+    let loaded = with_services(&format!("{service}{good}")).unwrap();
+    let [known] = loaded.settings.issuers.as_slice() else { panic!("one issuer") };
+    assert_eq!((known.name.as_str(), known.roles["Clerk"].as_str()), ("corp", "clerk"));
+
+    let faults = with_services(&format!(
+        "{}{good}{good}{}{}{}{}",
+        service.replace("\"corp\"]", "\"crop\"]"),
+        issuer("admins", "roles = { Boss = \"admin\" }"),
+        issuer("pointer", "roles_claim = \"roles\""),
+        issuer("plain", "").replace("https://plain.example/keys", "http://plain.example/keys"),
+        issuer("empty", "").replace("audience = \"a\"", "audience = \"\""),
+    ))
+    .unwrap_err()
+    .to_string();
+    for part in [
+        "did you mean corp?",
+        "corp (https://corp.example) stands twice",
+        "\"Boss\" can't be admin",
+        "write /roles",
+        "http://plain.example/keys is not https://",
+        "an empty text would take every token",
+    ] {
+        assert!(faults.contains(part), "{part} in {faults}");
+    }
+}

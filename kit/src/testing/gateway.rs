@@ -135,7 +135,7 @@ impl TestGateway {
 
     /// These claims as a token of this kind.
     #[must_use]
-    pub fn sign(&self, claims: &InternalClaims, kind: &str) -> String {
+    pub fn sign(&self, claims: &impl serde::Serialize, kind: &str) -> String {
         let mut header = Header::new(Algorithm::EdDSA);
         header.kid = Some(self.kid.clone());
         header.typ = Some(kind.to_owned());

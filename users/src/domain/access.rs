@@ -35,7 +35,8 @@ impl Actor {
     pub fn of(caller: &Caller) -> Self {
         let admin = caller.has(&Role::ADMIN);
         match caller.subject {
-            Subject::Anonymous => Self::Anonymous,
+            // Whom another issuer knows is none of this service's users.
+            Subject::Anonymous | Subject::External { .. } => Self::Anonymous,
             Subject::User(id) => Self::User { id, admin },
             Subject::Operator => Self::Operator,
             Subject::Service(_) => Self::Service { admin },

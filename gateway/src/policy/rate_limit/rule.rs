@@ -147,6 +147,7 @@ impl RateRule {
             (By::Route, _) => format!("route:{operation}"),
             (By::User | By::Caller, Subject::User(id)) => format!("user:{id}"),
             (By::Account | By::Caller, Subject::Service(name)) => format!("account:{name}"),
+            (By::User | By::Caller, external @ Subject::External { .. }) => external.to_string(),
             (By::User | By::Caller, Subject::Operator) => "operator".to_owned(),
             (By::Address, _) | (By::User | By::Caller, Subject::Anonymous) => {
                 format!("address:{}", network(address))
@@ -213,6 +214,7 @@ mod tests {
         let callers = [
             caller(Subject::Anonymous),
             caller(Subject::Operator),
+            caller(Subject::External { issuer: "corp".to_owned(), subject: "7".to_owned() }),
             caller(Subject::User(UserId(7))),
             caller(Subject::Service("7".to_owned())),
             caller(Subject::Service("orders".to_owned())),
@@ -223,8 +225,8 @@ mod tests {
             callers.iter().map(|caller| rule.key("getUser", address, caller)).collect()
         };
         let distinct = |keys: &[Option<Arc<str>>]| keys.iter().flatten().collect::<BTreeSet<_>>().len();
-        assert_eq!(distinct(&keys("1/s by caller")), 5);
-        assert_eq!((distinct(&keys("1/s by user")), keys("1/s by user").iter().flatten().count()), (3, 3));
+        assert_eq!(distinct(&keys("1/s by caller")), 6);
+        assert_eq!((distinct(&keys("1/s by user")), keys("1/s by user").iter().flatten().count()), (4, 4));
         assert_eq!(
             (distinct(&keys("1/s by account")), keys("1/s by account").iter().flatten().count()),
             (2, 2)

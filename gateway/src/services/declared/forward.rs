@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use contract::{
-    Caller, Problem, ProblemKind,
+    Caller, Problem, ProblemKind, ServiceName,
     operation::{Access, Breach, Media, Operation, content_type},
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts, uri::PathAndQuery};
@@ -50,6 +50,8 @@ pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) prefix: String,
     pub(crate) upstream: Arc<Upstream>,
+    /// Whose tokens it takes beside the gateway's own.
+    pub(crate) issuers: Vec<ServiceName>,
 }
 
 /// One operation of a declared service.
@@ -157,7 +159,8 @@ impl Target {
         mut request: Request,
     ) -> Result<Response, Problem> {
         // Who may not call learns nothing of the schema, and no body of theirs is read.
-        let caller = shared.authenticator.admit(&self.operation, request.headers())?;
+        let caller =
+            shared.authenticator.admit_from(&self.operation, request.headers(), &self.service.issuers)?;
         let sent = request.original_uri().clone();
         self.check_parameters(parameters, &sent, request.headers())?;
         let limit = BodyLimit { bytes: self.rules.body_limit.unwrap_or(shared.limit.bytes), ..shared.limit };

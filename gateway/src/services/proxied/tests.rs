@@ -111,8 +111,7 @@ async fn binding(service_url: &str, operations: Arc<Vec<Operation>>, database: &
     };
     let (access, internal) = (keys(Purpose::Access), keys(Purpose::Internal));
     let revoked = Arc::new(Revoked::new(Duration::from_mins(1)));
-    let expected =
-        Expected { kind: access_token::KIND, issuer: "http://g".to_owned(), audience: "platform".to_owned() };
+    let expected = Expected::of_ours(access_token::KIND, "http://g", "platform");
     let time = Duration::from_secs(5);
     let upstream = Arc::new(
         Upstream::new(PoolConfig {
