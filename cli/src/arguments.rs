@@ -89,6 +89,11 @@ pub(crate) struct Global {
 pub(crate) enum Verb {
     /// Run the services, all in one process or those named
     Serve(ServeArguments),
+    /// Have the platform that runs here read its configuration again, without losing a request
+    #[command(
+        after_help = "A configuration with a fault, or with a change that needs a restart, is refused whole."
+    )]
+    Reload,
     /// Bring the databases to this version's schema, or back
     #[command(subcommand_required = true, arg_required_else_help = true)]
     Migrate {

@@ -6,6 +6,7 @@ mod config;
 mod key;
 mod migrate;
 mod openapi;
+mod reload;
 mod role;
 mod routes;
 mod serve;
@@ -24,6 +25,7 @@ pub(crate) fn run(arguments: Arguments, context: &mut Context) -> Outcome {
     let Arguments { global, verb } = arguments;
     match verb {
         Verb::Serve(serve) => serve::run(context, &global, &serve),
+        Verb::Reload => small(reload::run(context, &global)),
         Verb::Migrate { verb } => small(migrate::run(context, &global, verb)),
         Verb::User { verb } => small(user::run(context, &global, verb)),
         Verb::Role { verb } => small(role::run(context, &global, verb)),

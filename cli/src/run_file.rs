@@ -27,6 +27,24 @@ pub(crate) struct RunFile {
     /// Readiness and metrics, if the gateway runs in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ops: Option<SocketAddr>,
+    /// The last time it was told to read its configuration again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reload: Option<Reload>,
+}
+
+/// How a reload went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reload {
+    /// Which one it is since the start, from 1.
+    pub(crate) number: u64,
+    /// Whether it has ended.
+    pub(crate) done: bool,
+    /// What was wrong, with its place; then nothing has changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) faults: Vec<String>,
+    /// What was passed over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) warnings: Vec<String>,
 }
 
 impl RunFile {
@@ -49,15 +67,27 @@ impl RunFile {
 #[derive(Debug)]
 pub(crate) struct Written {
     path: PathBuf,
+    run: RunFile,
 }
 
 impl Written {
     /// Writes the file.
     pub(crate) fn new(path: &Path, run: &RunFile) -> Outcome<Self> {
-        let text = serde_json::to_string_pretty(run)
-            .map_err(|error| Failure::failed(format!("can't write {}: {error}", path.display())))?;
-        write_whole(path, &format!("{text}\n"))?;
-        Ok(Self { path: path.to_owned() })
+        let written = Self { path: path.to_owned(), run: run.clone() };
+        written.write()?;
+        Ok(written)
+    }
+
+    /// Tells how a reload went.
+    pub(crate) fn tell(&mut self, reload: Reload) -> Outcome {
+        self.run.reload = Some(reload);
+        self.write()
+    }
+
+    fn write(&self) -> Outcome {
+        let text = serde_json::to_string_pretty(&self.run)
+            .map_err(|error| Failure::failed(format!("can't write {}: {error}", self.path.display())))?;
+        write_whole(&self.path, &format!("{text}\n"))
     }
 }
 
@@ -88,6 +118,7 @@ mod tests {
             gateway: None,
             users: None,
             ops: None,
+            reload: None,
         };
         fs::write(&path, serde_json::to_string(&run).unwrap()).unwrap();
         assert_eq!(RunFile::of_running(&path), None);
@@ -104,6 +135,7 @@ mod tests {
             gateway: Some(([127, 0, 0, 1], 8001).into()),
             users: None,
             ops: None,
+            reload: None,
         };
         let written = Written::new(&path, &run).unwrap();
         assert!(fs::read_to_string(&path).unwrap().contains("127.0.0.1:8001"));

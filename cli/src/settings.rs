@@ -2,7 +2,7 @@
 
 use kit::body::BodyLimit;
 use kit::client_address::TrustedProxies;
-use kit::config::{self, Faults, Loaded, PasswordPolicy, Registration, Settings, Sources, Visibility};
+use kit::config::{self, Fault, Faults, Loaded, PasswordPolicy, Registration, Settings, Sources, Visibility};
 use kit::database::DatabaseUrl;
 use kit::server::Limits;
 use secrecy::{ExposeSecret, SecretString};
@@ -102,13 +102,46 @@ pub(crate) fn gateway(
     master_key: gateway::MasterKey,
     users_url: String,
 ) -> Outcome<gateway::Config> {
+    checked_gateway(settings, master_key, users_url).map_err(|faults| refused(&faults))
+}
+
+/// What the gateway wants to be told, or everything that it would not take, each with where it stands.
+pub(crate) fn checked_gateway(
+    settings: &Settings,
+    master_key: gateway::MasterKey,
+    users_url: String,
+) -> Result<gateway::Config, Faults> {
     let gateway = &settings.gateway;
-    let trusted_proxies = TrustedProxies::parse(&gateway.trusted_proxies)
-        .map_err(|error| Failure::failed(format!("gateway.trusted_proxies: {error}")))?;
+    let mut faults = Vec::new();
+    let proxies = TrustedProxies::parse(&gateway.trusted_proxies);
+    let proxies = taken(settings, "gateway.trusted_proxies", proxies, &mut faults);
+    let cors = kit::cors::Origins::parse(gateway.cors_origins.as_deref().unwrap_or_default());
+    let cors = taken(settings, "gateway.cors_origins", cors, &mut faults);
+    let rates = gateway::RateRule::list(gateway.rate_limit.as_deref().unwrap_or_default());
+    let rates = taken(settings, "gateway.rate_limit", rates, &mut faults);
+    let roles = second_factor_roles(gateway.second_factor_roles.as_deref());
+    let roles = taken(settings, "gateway.second_factor_roles", roles, &mut faults);
+    let valkey = gateway.valkey_url.as_ref().map(gateway::ValkeyUrl::new).transpose();
+    let valkey = taken(settings, "gateway.valkey_url", valkey, &mut faults);
+    let database = settings.gateway_database_url().expose_secret().parse::<DatabaseUrl>();
+    let database = taken(settings, "gateway.database_url", database, &mut faults);
+    let mail = mail(settings, &mut faults);
+    let (
+        Some(trusted_proxies),
+        Some(cors),
+        Some(rate_limit),
+        Some(roles),
+        Some(valkey),
+        Some(database),
+        Some(mail),
+    ) = (proxies, cors, rates, roles, valkey, database, mail)
+    else {
+        return Err(Faults(faults));
+    };
     Ok(gateway::Config {
         listen: gateway.listen,
         ops_listen: settings.ops.listen,
-        database_url: gateway_database(settings)?,
+        database_url: database,
         database_connections: settings.database.max_connections,
         public_url: gateway.public_url.as_ref().map(without_slash),
         audience: gateway.audience.clone(),
@@ -121,14 +154,12 @@ pub(crate) fn gateway(
         body_time: gateway.body_timeout,
         login_window: gateway.login_window,
         revocation_grace: gateway.revocation_grace,
+        cors,
         // Clients of the replaced system know nothing of it.
-        cors: kit::cors::Origins::parse(gateway.cors_origins.as_deref().unwrap_or_default())
-            .map_err(|error| Failure::failed(format!("gateway.cors_origins: {error}")))?,
         recent_sign_in: (!settings.compat.fastapi).then_some(gateway.recent_sign_in),
-        second_factor_roles: second_factor_roles(gateway.second_factor_roles.as_deref())?,
-        rate_limit: gateway::RateRule::list(gateway.rate_limit.as_deref().unwrap_or_default())
-            .map_err(|error| Failure::failed(format!("gateway.rate_limit: {error}")))?,
-        valkey: valkey(gateway.valkey_url.as_ref())?,
+        second_factor_roles: roles,
+        rate_limit,
+        valkey,
         limits: limits(settings),
         body_bytes: gateway.request_body_limit,
         users_url,
@@ -137,37 +168,54 @@ pub(crate) fn gateway(
         upstream_connect_time: gateway.upstream_connect_timeout,
         upstream_time: gateway.upstream_timeout,
         trusted_proxies,
-        mail: mail(&settings.mail)?,
+        mail,
         docs: gateway.docs,
     })
 }
 
-fn valkey(url: Option<&SecretString>) -> Outcome<Option<gateway::ValkeyUrl>> {
-    let parsed = url.map(gateway::ValkeyUrl::new).transpose();
-    parsed.map_err(|error| Failure::failed(format!("gateway.valkey_url {error}")))
+/// The value; a fault with the place of its setting otherwise.
+fn taken<T>(
+    settings: &Settings,
+    key: &str,
+    value: Result<T, impl std::fmt::Display>,
+    faults: &mut Vec<Fault>,
+) -> Option<T> {
+    let fault = |error: String| Fault {
+        origin: settings.origin(key),
+        key: Some(key.to_owned()),
+        problem: error,
+        remedy: None,
+    };
+    value.map_err(|error| faults.push(fault(error.to_string()))).ok()
 }
 
-fn second_factor_roles(roles: Option<&str>) -> Outcome<std::collections::BTreeSet<contract::Role>> {
+fn second_factor_roles(roles: Option<&str>) -> Result<std::collections::BTreeSet<contract::Role>, String> {
     let roles = roles.into_iter().flat_map(|roles| roles.split(',')).map(str::trim);
-    let parsed = roles.map(|role| {
-        role.parse()
-            .map_err(|error| Failure::failed(format!("gateway.second_factor_roles: {role:?} {error}")))
-    });
-    parsed.collect()
+    roles.map(|role| role.parse().map_err(|error| format!("{role:?} {error}"))).collect()
 }
 
-fn mail(mail: &kit::config::MailSettings) -> Outcome<gateway::Mail> {
+fn mail(settings: &Settings, faults: &mut Vec<Fault>) -> Option<gateway::Mail> {
+    let mail = &settings.mail;
     let transport = match (&mail.smtp_url, &mail.from) {
         (Some(url), Some(from)) => {
-            Some(gateway::Transport::new(url, from).map_err(|error| Failure::failed(error.to_string()))?)
+            // Each of the two errors names its setting first.
+            let made = gateway::Transport::new(url, from).map_err(|error| error.to_string());
+            let key = if made.as_ref().is_err_and(|error| error.starts_with("mail.from")) {
+                "mail.from"
+            } else {
+                "mail.smtp_url"
+            };
+            let made =
+                made.map_err(|error| error.trim_start_matches(key).trim_start_matches([':', ' ']).to_owned());
+            taken(settings, key, made, faults).map(Some)
         }
-        _ => None,
+        _ => Some(None),
     };
-    let templates = gateway::Templates::load(mail.templates.as_deref())
-        .map_err(|error| Failure::failed(format!("mail.templates: {error}")))?;
-    Ok(gateway::Mail {
-        transport,
-        templates,
+    let templates = gateway::Templates::load(mail.templates.as_deref());
+    let templates = taken(settings, "mail.templates", templates, faults);
+    Some(gateway::Mail {
+        transport: transport?,
+        templates: templates?,
         link_url: mail.link_url.as_ref().map(without_slash),
         require_verified_address: mail.require_verified_address,
     })

@@ -11,14 +11,21 @@ use crate::failure::{Failure, Outcome};
 pub(crate) fn start(context: &Context, settings: &Settings, serving: bool) -> Option<LogGuard> {
     let surroundings = Surroundings::of_process(|name| context.environment.get(name).cloned());
     let level = match (serving, context.verbose) {
-        (true, _) if settings.log.level.contains([',', '=']) => settings.log.level.clone(),
-        // Libraries below tell each of their steps; ours are enough.
-        (true, _) => format!("{},sea_orm_migration=warn,sqlx=warn", settings.log.level),
+        (true, _) => directives(settings),
         (false, true) => "debug".to_owned(),
         (false, false) => "warn,migration=info".to_owned(),
     };
     let log = LogSettings { level, format: settings.log.format };
     start_logging(&log, &surroundings).ok()
+}
+
+/// What `serve` writes, by its settings.
+pub(crate) fn directives(settings: &Settings) -> String {
+    if settings.log.level.contains([',', '=']) {
+        return settings.log.level.clone();
+    }
+    // Libraries below tell each of their steps; ours are enough.
+    format!("{},sea_orm_migration=warn,sqlx=warn", settings.log.level)
 }
 
 /// Exports spans until the guard is dropped, where a collector is named.

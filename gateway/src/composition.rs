@@ -18,7 +18,6 @@ use contract::{
     users::{Described, ImportApi, RolesApi, UsersApi},
 };
 use kit::{
-    body::BodyLimit,
     checked::Checked,
     edge::{Edge, Trust},
     health::Live,
@@ -47,7 +46,6 @@ use crate::{
         tokens::TokensApi,
         user_sessions::UserSessionsApi,
     },
-    cache::{Cache, Kept},
     identity::{introspection::Introspection, keys::Purpose},
     parts::Parts,
     services::{
@@ -56,12 +54,6 @@ use crate::{
         proxied::{Binding, Proxied},
     },
 };
-
-/// Bytes of all cached answers, where they are kept in this process.
-const CACHE_BYTES: u64 = 64 * 1024 * 1024;
-
-/// Bytes of one cached answer at most.
-const CACHED_ANSWER_BYTES: usize = 1024 * 1024;
 
 /// Paths beside the operations: the keys, the documents, the pages.
 const PLAIN: [&str; 4] =
@@ -82,15 +74,13 @@ const DOCS: [&str; 8] = [
 /// The public listener's endpoint.
 pub(crate) fn public(
     parts: &Parts,
-    operations: Vec<Operation>,
-    limit: BodyLimit,
-    docs: bool,
+    operations: Arc<Vec<Operation>>,
 ) -> impl Endpoint<Output = Response> + use<> {
+    let (limit, docs) = (parts.limit, parts.docs);
     let mut paths = Routes::of(&operations);
     for path in PLAIN.into_iter().chain(account_pages::PATHS) {
         paths.add(path, Method::GET);
     }
-    let operations = Arc::new(operations);
     let binding = Arc::new(Binding {
         service: contract::users::SERVICE,
         upstream: Arc::clone(&parts.upstream),
@@ -170,10 +160,7 @@ pub(crate) fn public(
         authenticator: Arc::clone(&parts.authenticator),
         trusted_proxies: parts.trusted_proxies.clone(),
         limit,
-        cache: Arc::new(Cache::new(
-            parts.valkey.clone().map_or(Kept::Memory { bytes: CACHE_BYTES }, Kept::Valkey),
-            CACHED_ANSWER_BYTES,
-        )),
+        cache: Arc::clone(&parts.cache),
         rate_limits: Arc::clone(&parts.rate_limits),
         rate_limit: parts.rate_limit.clone(),
     };

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use contract::Role;
 use kit::{
+    body::BodyLimit,
     client_address::TrustedProxies,
     config::{Declared, IssuerSettings},
     cors::Origins,
@@ -97,6 +98,15 @@ pub struct Mail {
 }
 
 impl Config {
+    /// The rules of `gateway.rate_limit`, named as such.
+    pub(crate) fn rate_limits(&self) -> Vec<RateRule> {
+        self.rate_limit.iter().map(|rule| rule.clone().within("gateway")).collect()
+    }
+
+    pub(crate) fn body_limit(&self) -> BodyLimit {
+        BodyLimit { bytes: self.body_bytes, time: self.body_time }
+    }
+
     /// The `iss` of access tokens, for a gateway that listens at `address`; `None` where that can't be known yet (port 0).
     #[must_use]
     pub fn issuer(&self, address: SocketAddr) -> Option<String> {

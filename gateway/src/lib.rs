@@ -10,6 +10,7 @@ mod mail;
 mod parts;
 mod policy;
 mod rate_limits;
+mod reload;
 mod serve;
 mod services;
 mod standing;
@@ -25,6 +26,7 @@ pub use identity::{
 };
 pub use mail::{BadTemplate, BadTransport, Templates, Transport};
 pub use policy::rate_limit::{By, NotARule, RateRule};
+pub use reload::Reloader;
 pub use serve::{Listeners, Published, Service, StartError, bind, bind_on, published};
 pub use services::declared::{BindFault, ServiceFault};
 pub use valkey::{BadValkeyUrl, ValkeyUrl};

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use kit::{client_address::TrustedProxies, cors::Origins, database::Database};
+use kit::{body::BodyLimit, client_address::TrustedProxies, cors::Origins, database::Database};
 
 use crate::{
+    cache::Cache,
     identity::{
         audit::Audit, authenticate::Authenticator, client_grant::ClientGrants, external::Issuers,
         keyring::Keyring, revocation::Revoked, second_factor::SecondFactors,
@@ -19,7 +20,8 @@ use crate::{
     valkey::Valkey,
 };
 
-/// What the layers share.
+/// What the layers share. A reload makes new ones of it, in which what has state is the same.
+#[derive(Clone)]
 pub(crate) struct Parts {
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) users: Arc<UsersClient>,
@@ -46,4 +48,8 @@ pub(crate) struct Parts {
     pub(crate) valkey: Option<Arc<Valkey>>,
     pub(crate) rate_limits: Arc<RateLimits>,
     pub(crate) rate_limit: Vec<RateRule>,
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) limit: BodyLimit,
+    /// Whether the documents and pages are served.
+    pub(crate) docs: bool,
 }

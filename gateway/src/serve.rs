@@ -5,7 +5,6 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use contract::operation::Operation;
 use kit::{
-    body::BodyLimit,
     config::Declared,
     database::{Database, DatabaseError},
     edge::{Edge, Trust},
@@ -18,7 +17,8 @@ use poem::{EndpointExt, Route, http::Method};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Config, composition,
+    Config,
+    cache::{Cache, Kept},
     document::{OperationsError, known, operations, public_document},
     identity::{
         access_token, attempts,
@@ -40,6 +40,7 @@ use crate::{
     mail::{Outbox, Postman},
     parts::Parts,
     rate_limits::RateLimits,
+    reload::Reloader,
     services::declared::{self, BindFault, Bound, Times},
     standing::{self, Standings},
     store,
@@ -50,6 +51,12 @@ use crate::{
 /// Letters that can be asked for about one account from one address before a wait, and how long they are remembered.
 const LETTERS: u32 = 5;
 const LETTER_WINDOW: Duration = Duration::from_hours(1);
+
+/// Bytes of all cached answers, where they are kept in this process.
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Bytes of one cached answer at most.
+const CACHED_ANSWER_BYTES: usize = 1024 * 1024;
 
 /// Connections of the watch over revocations and keys.
 const WATCH_CONNECTIONS: u32 = 1;
@@ -113,9 +120,7 @@ pub struct Service {
     ops: Server,
     parts: Parts,
     watch: Watch,
-    operations: Vec<Operation>,
-    docs: bool,
-    limit: BodyLimit,
+    reloader: Reloader,
 }
 
 /// The gateway's listeners, bound before anything else: whoever must know its address learns it from them, also where the
@@ -163,11 +168,11 @@ pub async fn bind_on(listeners: Listeners, config: Config) -> Result<Service, St
     database.require_schema(&store::SCHEMA).await?;
     let Listeners { public: server, ops } = listeners;
     let operations: Vec<Operation> = operations()?.into_iter().map(|(_, operation)| operation).collect();
-    let limit = BodyLimit { bytes: config.body_bytes, time: config.body_time };
     let parts = parts(&config, database, server.address()).await?;
     let own = Database::connect(&config.database_url, WATCH_CONNECTIONS, "platform-gateway-watch").await?;
     let watch = watch::begin(Arc::clone(&parts.revoked), Arc::clone(&parts.keyring), own).await?;
-    Ok(Service { server, ops, parts, watch, operations, docs: config.docs, limit })
+    let reloader = Reloader::new(parts.clone(), Arc::new(operations), own_document()?, config.services);
+    Ok(Service { server, ops, parts, watch, reloader })
 }
 
 async fn listen(setting: &'static str, address: SocketAddr, limits: Limits) -> Result<Server, StartError> {
@@ -229,8 +234,7 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
     });
     let upstream = users_upstream(config)?;
     let users = Arc::new(UsersClient::new(Arc::clone(&upstream), Arc::clone(&authenticator)));
-    let times = Times { connect: config.upstream_connect_time, total: config.upstream_time };
-    let declared = declared(&config.services, times).await?;
+    let declared = declared(&config.services, own_document()?, service_times(config), None).await?;
     declared.watch();
     let postman = Arc::new(postman(config, &database, &issuer));
     let factors = Arc::new(SecondFactors {
@@ -254,11 +258,7 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
             database.clone(),
             attempts::Limits::new(config.login_attempts, config.login_window),
         ),
-        letter_throttle: Throttle::new(
-            throttle::Kind::Letter,
-            database.clone(),
-            attempts::Limits::new(LETTERS, LETTER_WINDOW),
-        ),
+        letter_throttle: letter_throttle(&database),
         outbox: Outbox::new(users, Arc::clone(&postman)),
         postman,
         require_verified_address: config.mail.require_verified_address,
@@ -270,14 +270,41 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         revoked,
         database,
         rate_limits: Arc::new(RateLimits::new(valkey.clone())),
+        cache: Arc::new(new_cache(valkey.clone())),
         valkey,
-        rate_limit: config.rate_limit.iter().map(|rule| rule.clone().within("gateway")).collect(),
+        rate_limit: config.rate_limits(),
+        limit: config.body_limit(),
+        docs: config.docs,
     })
 }
 
-async fn declared(services: &[Declared], times: Times) -> Result<Bound, StartError> {
-    let public = public_document().map_err(OperationsError::from)?;
-    declared::bind(services, public, times).await.map_err(StartError::Services)
+/// Binds the services over the gateway's own document; what runs of `before` goes on.
+pub(crate) async fn declared(
+    services: &[Declared],
+    public: serde_json::Value,
+    times: Times,
+    before: Option<&Bound>,
+) -> Result<Bound, StartError> {
+    declared::bind(services, public, times, before).await.map_err(StartError::Services)
+}
+
+fn letter_throttle(database: &Database) -> Arc<Throttle> {
+    Throttle::new(throttle::Kind::Letter, database.clone(), attempts::Limits::new(LETTERS, LETTER_WINDOW))
+}
+
+/// The document of what is bound without any declaration.
+fn own_document() -> Result<serde_json::Value, StartError> {
+    Ok(public_document().map_err(OperationsError::from)?)
+}
+
+/// Times of services that say none.
+pub(crate) fn service_times(config: &Config) -> Times {
+    Times { connect: config.upstream_connect_time, total: config.upstream_time }
+}
+
+/// An empty cache.
+pub(crate) fn new_cache(valkey: Option<Arc<Valkey>>) -> Cache {
+    Cache::new(valkey.map_or(Kept::Memory { bytes: CACHE_BYTES }, Kept::Valkey), CACHED_ANSWER_BYTES)
 }
 
 /// What a gateway with declared services serves.
@@ -295,7 +322,7 @@ pub struct Published {
 /// [`StartError::Services`], [`StartError::Document`].
 pub async fn published(services: &[Declared]) -> Result<Published, StartError> {
     let times = Times { connect: Duration::from_secs(1), total: Duration::from_secs(1) };
-    let bound = declared(services, times).await?;
+    let bound = declared(services, own_document()?, times, None).await?;
     let own = operations()?.into_iter().map(|(service, operation)| (service.to_owned(), operation));
     let operations = own.chain(bound.operations.iter().cloned()).collect();
     Ok(Published { document: bound.document.clone(), operations })
@@ -344,10 +371,16 @@ impl Service {
         self.ops.address()
     }
 
+    /// By which the configuration is changed while this runs.
+    #[must_use]
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
+    }
+
     /// Serves until `shutdown`, then drains: not ready at once, requests in flight finished, the database closed.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self { server, ops, parts, watch, operations, docs, limit } = self;
-        let public = composition::public(&parts, operations, limit, docs);
+        let Self { server, ops, parts, watch, reloader } = self;
+        let public = reloader.current();
         let ready = Ready::new(checks(&parts.database), shutdown.clone());
         let standings =
             Standings { users: Arc::clone(&parts.upstream), declared: Arc::clone(&parts.declared) };

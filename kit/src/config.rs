@@ -11,6 +11,7 @@ mod issuer;
 mod kind;
 mod listing;
 mod load;
+mod reload;
 mod schema;
 mod secret_file;
 mod setting;
@@ -30,6 +31,7 @@ pub use issuer::IssuerSettings;
 pub use kind::Kind;
 pub use listing::{Entry, shown_database_url};
 pub use load::{DEFAULT_FILE, Loaded, Sources, load};
+pub use reload::RELOADED;
 pub use schema::json_schema;
 pub use secret_file::{read_secret_file, without_line_break};
 pub use settings::{

@@ -6,9 +6,9 @@
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use crate::config::{LogFormat, LogSettings};
 
@@ -44,6 +44,32 @@ const WAITING: usize = 16 * 1024;
 #[derive(Debug)]
 pub struct LogGuard {
     _worker: WorkerGuard,
+    level: LogLevel,
+}
+
+impl LogGuard {
+    /// By which the level is changed while the process runs.
+    #[must_use]
+    pub fn level(&self) -> LogLevel {
+        self.level.clone()
+    }
+}
+
+/// Which lines are written.
+#[derive(Debug, Clone)]
+pub struct LogLevel {
+    filter: reload::Handle<EnvFilter, Registry>,
+    surroundings: Surroundings,
+}
+
+impl LogLevel {
+    /// Writes from now on what a level or a list of directives says, unless `RUST_LOG` does.
+    pub fn set(&self, level: &str) {
+        let settings = LogSettings { level: level.to_owned(), format: LogFormat::Auto };
+        if let Err(error) = self.filter.reload(filter(&settings, &self.surroundings)) {
+            tracing::warn!(%error, "the level of the log could not be changed");
+        }
+    }
 }
 
 /// Starts logging for this process.
@@ -61,7 +87,7 @@ pub fn start(settings: &LogSettings, surroundings: &Surroundings) -> Result<LogG
         LogFormat::Pretty => true,
         LogFormat::Json => false,
     };
-    let filter = filter(settings, surroundings);
+    let (filter, handle) = reload::Layer::new(filter(settings, surroundings));
     let registry = tracing_subscriber::registry().with(filter);
     // Without `log_internal_errors(false)` a failed write would be told on the same closed stream, by a macro that panics.
     if pretty {
@@ -81,7 +107,7 @@ pub fn start(settings: &LogSettings, surroundings: &Surroundings) -> Result<LogG
         registry.with(layer).try_init()?;
     }
     log_panics();
-    Ok(LogGuard { _worker: worker })
+    Ok(LogGuard { _worker: worker, level: LogLevel { filter: handle, surroundings: surroundings.clone() } })
 }
 
 fn filter(settings: &LogSettings, surroundings: &Surroundings) -> EnvFilter {

@@ -1,10 +1,11 @@
 //! `platform serve`: services in this process, from nothing if need be, until a signal says stop.
 
 mod banner;
+mod reloading;
 mod running;
 mod start;
 
-use kit::config::Settings;
+use kit::telemetry::LogGuard;
 use time::format_description::well_known::Rfc3339;
 
 use crate::arguments::{Global, ServeArguments, Service};
@@ -13,6 +14,7 @@ use crate::failure::{Failure, Outcome};
 use crate::run_file::{RunFile, Written};
 use crate::settings;
 use crate::telemetry;
+use reloading::{Reloading, RunningGateway};
 use running::Signals;
 use start::Started;
 
@@ -37,19 +39,24 @@ pub(crate) fn run(context: &mut Context, global: &Global, arguments: &ServeArgum
     let flags: Vec<(&str, String, &str)> =
         arguments.listen.iter().map(|address| ("gateway.listen", address.clone(), "--listen")).collect();
     let settings = settings::load(context, global, &flags)?.settings;
-    let _logs = telemetry::start(context, &settings, true);
+    let logs = telemetry::start(context, &settings, true);
     let _spans = telemetry::export_spans(&settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed("the platform can't start").caused_by(&error))?;
-    let outcome = runtime.block_on(serve(context, global, &settings, &Plan::of(arguments)));
+    let sources = settings::sources(context, global, &flags);
+    let level = logs.as_ref().map(LogGuard::level);
+    let reloading =
+        Reloading { sources, running: settings.clone(), gateway: None, level, written: None, count: 0 };
+    let outcome = runtime.block_on(serve(context, global, reloading, &Plan::of(arguments)));
     // A task that hangs must not keep the process.
     runtime.shutdown_background();
     outcome
 }
 
-async fn serve(context: &mut Context, global: &Global, settings: &Settings, plan: &Plan) -> Outcome {
+async fn serve(context: &mut Context, global: &Global, mut reloading: Reloading, plan: &Plan) -> Outcome {
+    let settings = &reloading.running.clone();
     // First of all: a process with number 1 has no default handlers, and a stop while starting must work too.
     let mut signals = Signals::new()?;
     let started = tokio::select! {
@@ -62,9 +69,13 @@ async fn serve(context: &mut Context, global: &Global, settings: &Settings, plan
     let run = run_file(&started, context);
     let written = Written::new(&start::run_file_path(settings, plan), &run);
     // Services that keep nothing in the folder can do without it.
-    let written = if start::needs_folder(settings, plan)? { Some(written?) } else { written.ok() };
+    reloading.written = if start::needs_folder(settings, plan)? { Some(written?) } else { written.ok() };
+    reloading.gateway =
+        started.gateway.as_ref().zip(started.of_gateway.clone()).map(|(gateway, (key, users_url))| {
+            RunningGateway { reloader: gateway.reloader(), key, users_url }
+        });
     banner::print(context, global, settings, &run, started.fresh);
-    running::until_stopped(started, signals, written).await
+    running::until_stopped(started, signals, reloading).await
 }
 
 fn run_file(started: &Started, context: &Context) -> RunFile {
@@ -79,5 +90,6 @@ fn run_file(started: &Started, context: &Context) -> RunFile {
         gateway: started.gateway.as_ref().map(gateway::Service::address),
         users: started.users.as_ref().map(users::Service::address),
         ops: started.gateway.as_ref().map(gateway::Service::ops_address),
+        reload: None,
     }
 }

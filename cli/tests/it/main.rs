@@ -10,6 +10,7 @@ mod manners;
 mod master_key;
 mod postgres;
 mod process;
+mod reload;
 mod roles;
 mod secrets;
 mod service_account;

@@ -112,7 +112,8 @@ impl Drop for Bound {
     }
 }
 
-/// Reads and binds all of them, over `public`, the document of what is bound already.
+/// Reads and binds all of them, over `public`, the document of what is bound already. What is known of the instances that
+/// `before` has as well, such as breakers and connections, goes on.
 ///
 /// # Errors
 /// Everything that is wrong, a fault a service at most.
@@ -120,6 +121,7 @@ pub(crate) async fn bind(
     declared: &[Declared],
     public: Value,
     times: Times,
+    before: Option<&Bound>,
 ) -> Result<Bound, Vec<BindFault>> {
     let mut taken: HashSet<String> = operation_ids(&public);
     let mut bound = Bound {
@@ -131,7 +133,7 @@ pub(crate) async fn bind(
     };
     let mut faults = Vec::new();
     for declared in declared {
-        if let Err(fault) = bound.add(declared, &mut taken, times).await {
+        if let Err(fault) = bound.add(declared, &mut taken, times, before).await {
             let service = declared.settings.name.to_string();
             faults.push(BindFault { origin: declared.origin.clone(), service, fault });
         }
@@ -175,6 +177,7 @@ impl Bound {
         declared: &Declared,
         taken: &mut HashSet<String>,
         times: Times,
+        before: Option<&Self>,
     ) -> Result<(), ServiceFault> {
         let settings = &declared.settings;
         let document = Source::named(&settings.openapi, &declared.folder).read().await?;
@@ -182,7 +185,7 @@ impl Bound {
         let service = Arc::new(Service {
             name: settings.name.to_string(),
             prefix: prepare::prefix(settings)?,
-            upstream: Arc::new(Upstream::new(pool(declared, times))?),
+            upstream: upstream(pool(declared, times), before)?,
             issuers: settings.issuers.clone(),
         });
         let mut published = prepared.document.clone();
@@ -206,6 +209,16 @@ impl Bound {
         self.services.push(Arc::clone(&service));
         publish::add(&mut self.document, &service.name, &published);
         Ok(())
+    }
+}
+
+/// The pool of a service: what was known of the same instances under the same name goes on.
+fn upstream(pool: PoolConfig, before: Option<&Bound>) -> Result<Arc<Upstream>, BadUpstreamUrl> {
+    let running =
+        before.iter().flat_map(|before| &before.services).find(|service| service.name == pool.service);
+    match running {
+        Some(service) => Upstream::in_place_of(&service.upstream, pool),
+        None => Upstream::new(pool).map(Arc::new),
     }
 }
 

@@ -33,7 +33,7 @@ const NAMES: NameTimes = NameTimes { found: Duration::from_secs(10), lost: Durat
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// How a service is asked whether it is ready.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Probe {
     /// Below the service's URL, such as `/readyz`.
     pub(crate) path: String,
@@ -41,7 +41,7 @@ pub(crate) struct Probe {
 }
 
 /// How a service is called.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PoolConfig {
     /// Its name, for the log.
     pub(crate) service: String,
@@ -93,6 +93,7 @@ pub(super) type LookUp =
 
 /// A service, as the gateway calls it.
 pub(crate) struct Upstream {
+    config: PoolConfig,
     pub(super) limits: Arc<Limits>,
     pub(super) health: Option<Probe>,
     connect_time: Duration,
@@ -115,6 +116,43 @@ impl Upstream {
         Self::with_look_up(config, Arc::new(|host, port| Box::pin(look_up(host, port))), NAMES)
     }
 
+    /// The service that `config` describes, where `running` was it until now: itself if nothing has changed, else one that goes on
+    /// with the instances at the URLs that both have, their connections, breakers and calls in flight.
+    ///
+    /// # Errors
+    /// The first URL that can't be called.
+    pub(crate) fn in_place_of(running: &Arc<Self>, config: PoolConfig) -> Result<Arc<Self>, BadUpstreamUrl> {
+        if running.config == config {
+            return Ok(Arc::clone(running));
+        }
+        let keeps = running.connect_time == config.connect_time;
+        let mut next = Self::with_look_up(config, Arc::clone(&running.look_up), running.name_times)?;
+        if keeps {
+            next.take_over(running);
+        }
+        Ok(Arc::new(next))
+    }
+
+    fn take_over(&mut self, running: &Self) {
+        for endpoint in &mut self.endpoints {
+            if let Some(known) = running.endpoints.iter().find(|known| known.url() == endpoint.url()) {
+                *endpoint = Arc::clone(known);
+            }
+        }
+        let (known, made) = (running.instances.load_full(), self.instances.load_full());
+        let taken = self.endpoints.iter().flat_map(|endpoint| {
+            let of = |instances: &[Arc<Instance>]| -> Vec<Arc<Instance>> {
+                instances
+                    .iter()
+                    .filter(|instance| instance.endpoint.url() == endpoint.url())
+                    .cloned()
+                    .collect()
+            };
+            Some(of(&known)).filter(|known| !known.is_empty()).unwrap_or_else(|| of(&made))
+        });
+        self.instances.store(Arc::new(taken.collect()));
+    }
+
     pub(super) fn with_look_up(
         config: PoolConfig,
         look_up: LookUp,
@@ -134,6 +172,7 @@ impl Upstream {
         });
         let instances = Arc::new(ArcSwap::from_pointee(known.collect()));
         Ok(Self {
+            config: config.clone(),
             limits: Arc::new(Limits {
                 service: config.service,
                 first_byte_time: config.first_byte_time,

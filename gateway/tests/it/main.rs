@@ -17,6 +17,7 @@ mod oauth;
 mod password;
 mod rate_limits;
 mod recent_sign_in;
+mod reload;
 mod replicas;
 mod second_factor;
 mod service_accounts;

@@ -34,6 +34,7 @@ pub(crate) struct Gateway {
     pub(crate) ops: SocketAddr,
     pub(crate) client: reqwest::Client,
     pub(crate) config: Config,
+    pub(crate) reloader: gateway::Reloader,
     shutdown: CancellationToken,
 }
 
@@ -85,6 +86,7 @@ impl Gateway {
         kit::testing::log();
         let service = Box::pin(gateway::bind(config.clone())).await.unwrap();
         let (address, ops) = (service.address(), service.ops_address());
+        let reloader = service.reloader();
         let shutdown = CancellationToken::new();
         tokio::spawn(service.run(shutdown.clone()));
         let client = reqwest::Client::builder()
@@ -93,7 +95,7 @@ impl Gateway {
             .timeout(Duration::from_secs(20))
             .build()
             .unwrap();
-        Self { address, ops, client, config, shutdown }
+        Self { address, ops, client, config, reloader, shutdown }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

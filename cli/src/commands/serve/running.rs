@@ -4,14 +4,21 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
+use super::reloading::Reloading;
 use super::start::Started;
 use crate::failure::{Failure, Outcome};
-use crate::run_file::Written;
 
-/// The signals that stop: Ctrl-C, and what `kill` and containers send.
+/// The signals that stop: Ctrl-C, and what `kill` and containers send. And the one that asks for a reload.
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hang_up: Signal,
+}
+
+/// What a signal asks for.
+enum Asked {
+    Stop,
+    Reload,
 }
 
 impl Signals {
@@ -23,10 +30,20 @@ impl Signals {
         Ok(Self {
             interrupt: install(SignalKind::interrupt())?,
             terminate: install(SignalKind::terminate())?,
+            hang_up: install(SignalKind::hangup())?,
         })
     }
 
-    /// Waits for one.
+    /// Waits for one of any kind.
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.interrupt.recv() => Asked::Stop,
+            _ = self.terminate.recv() => Asked::Stop,
+            _ = self.hang_up.recv() => Asked::Reload,
+        }
+    }
+
+    /// Waits for one that stops.
     pub(super) async fn stop(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
@@ -42,7 +59,7 @@ const HURRIED: i32 = 130;
 pub(super) async fn until_stopped(
     started: Started,
     mut signals: Signals,
-    written: Option<Written>,
+    mut reloading: Reloading,
 ) -> Outcome {
     // The gateway drains first: its last requests still need the users service.
     let (stop_gateway, stop_users) = (CancellationToken::new(), CancellationToken::new());
@@ -57,13 +74,23 @@ pub(super) async fn until_stopped(
         let stop = stop_users.clone();
         tokio::spawn(async move { service.run(stop).await.map_err(|error| error.to_string()) })
     });
-    let ended = tokio::select! {
-        () = signals.stop() => None,
-        ended = end_of(&mut gateway) => Some(("the gateway", ended)),
-        ended = end_of(&mut users) => Some(("the users service", ended)),
+    let ended = loop {
+        let asked = tokio::select! {
+            asked = signals.next() => asked,
+            ended = end_of(&mut gateway) => break Some(("the gateway", ended)),
+            ended = end_of(&mut users) => break Some(("the users service", ended)),
+        };
+        match asked {
+            Asked::Stop => break None,
+            // A document that is slow to come must not hold up a stop.
+            Asked::Reload => tokio::select! {
+                () = reloading.reload() => {}
+                () = signals.stop() => break None,
+            },
+        }
     };
     if let Some((name, ended)) = ended {
-        drop(written);
+        drop(reloading);
         let failure = Failure::failed(format!("{name} stopped by itself"));
         return Err(match ended {
             Ok(()) => failure,
@@ -72,7 +99,7 @@ pub(super) async fn until_stopped(
     }
     tracing::info!("stopping: requests in flight are finished, a second signal ends at once");
     // From here on nobody should find it.
-    drop(written);
+    drop(reloading);
     let drained = async {
         stop_gateway.cancel();
         let gateway = stopped(gateway).await;

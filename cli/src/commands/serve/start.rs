@@ -19,6 +19,8 @@ use crate::settings;
 pub(super) struct Started {
     pub(super) gateway: Option<gateway::Service>,
     pub(super) users: Option<users::Service>,
+    /// What the gateway was told that stands in no file: its key, and where the users service is.
+    pub(super) of_gateway: Option<(gateway::MasterKey, String)>,
     /// The databases were made just now.
     pub(super) fresh: bool,
 }
@@ -55,6 +57,7 @@ pub(super) async fn start(settings: &Settings, plan: &Plan) -> Outcome<Started> 
         None
     };
     let users_url = settings::users_url(&settings, users.as_ref().map(users::Service::address));
+    let of_gateway = key.clone().map(|key| (key, users_url.clone())).filter(|_| plan.gateway);
     let gateway = match key.zip(listeners) {
         Some((key, listeners)) => {
             let config = settings::gateway(&settings, key, users_url)?;
@@ -62,7 +65,7 @@ pub(super) async fn start(settings: &Settings, plan: &Plan) -> Outcome<Started> 
         }
         None => None,
     };
-    Ok(Started { gateway, users, fresh })
+    Ok(Started { gateway, users, of_gateway, fresh })
 }
 
 fn targets(settings: &Settings, plan: &Plan) -> Outcome<Vec<(Schema, DatabaseUrl)>> {

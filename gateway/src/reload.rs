@@ -1,0 +1,127 @@
+//! A changed configuration takes the place of the running one, whole, while requests go on.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use contract::operation::Operation;
+use kit::config::Declared;
+use poem::{
+    Endpoint, Request, Response, Result,
+    endpoint::{BoxEndpoint, DynEndpoint, ToDynEndpoint},
+};
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use crate::{
+    Config, composition,
+    identity::second_factor::SecondFactors,
+    parts::Parts,
+    serve::{StartError, declared, new_cache, service_times},
+    services::declared::Bound,
+};
+
+/// The public listener's endpoint, in whose place a reload puts another. A request stays with the one that it came to.
+pub(crate) struct Current(ArcSwap<BoxEndpoint<'static>>);
+
+impl Current {
+    fn of(parts: &Parts, operations: &Arc<Vec<Operation>>) -> BoxEndpoint<'static> {
+        Box::new(ToDynEndpoint(composition::public(parts, Arc::clone(operations))))
+    }
+}
+
+impl Endpoint for Current {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let endpoint = self.0.load_full();
+        DynEndpoint::call(endpoint.as_ref().as_ref(), request).await
+    }
+}
+
+/// What the running configuration was made of.
+struct Running {
+    parts: Parts,
+    services: Vec<Declared>,
+}
+
+/// Puts changed configurations in the place of the running one.
+#[derive(Clone)]
+pub struct Reloader {
+    current: Arc<Current>,
+    operations: Arc<Vec<Operation>>,
+    /// The document of what is bound without any declaration.
+    public: Arc<Value>,
+    /// What is bound now, for those who ask how services stand.
+    latest: Arc<ArcSwap<Bound>>,
+    /// Held while one is made: they follow each other.
+    running: Arc<Mutex<Running>>,
+}
+
+impl Reloader {
+    pub(crate) fn new(
+        parts: Parts,
+        operations: Arc<Vec<Operation>>,
+        public: Value,
+        services: Vec<Declared>,
+    ) -> Self {
+        // The chain keeps to what it was made with.
+        let latest = Arc::clone(&parts.declared);
+        let parts = Parts { declared: Arc::new(ArcSwap::new(latest.load_full())), ..parts };
+        let current = Arc::new(Current(ArcSwap::from_pointee(Current::of(&parts, &operations))));
+        Self {
+            latest,
+            current,
+            operations,
+            public: Arc::new(public),
+            running: Arc::new(Mutex::new(Running { parts, services })),
+        }
+    }
+
+    pub(crate) fn current(&self) -> Arc<Current> {
+        Arc::clone(&self.current)
+    }
+
+    /// Serves by `config` from now on, as far as it can change while the gateway runs (`kit::config::RELOADED` and the declared
+    /// services); all else of it is passed over. Requests in flight end by what they began with, and what nothing needs any more
+    /// goes with the last of them. Sessions, keys, buckets of rate limits, and the pools and breakers of unchanged services stay.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the declared services; nothing has changed then.
+    pub async fn reload(&self, config: &Config) -> Result<(), StartError> {
+        let mut running = self.running.lock().await;
+        let before = self.latest.load_full();
+        let bound =
+            declared(&config.services, Value::clone(&self.public), service_times(config), Some(&before))
+                .await?;
+        bound.watch();
+        let bound = Arc::new(bound);
+        let old = &running.parts;
+        // An answer that was kept may have been changed by rules that hold no more.
+        let cache = if running.services == config.services {
+            Arc::clone(&old.cache)
+        } else {
+            Arc::new(new_cache(old.valkey.clone()))
+        };
+        let parts = Parts {
+            declared: Arc::new(ArcSwap::new(Arc::clone(&bound))),
+            trusted_proxies: config.trusted_proxies.clone(),
+            cors: config.cors.clone(),
+            rate_limit: config.rate_limits(),
+            require_verified_address: config.mail.require_verified_address,
+            factors: Arc::new(SecondFactors {
+                database: old.factors.database.clone(),
+                master_key: old.factors.master_key.clone(),
+                required_of: config.second_factor_roles.clone(),
+                platform: old.factors.platform.clone(),
+            }),
+            cache,
+            limit: config.body_limit(),
+            docs: config.docs,
+            ..old.clone()
+        };
+        self.current.0.store(Arc::new(Current::of(&parts, &self.operations)));
+        self.latest.store(bound);
+        *running = Running { parts, services: config.services.clone() };
+        Ok(())
+    }
+}
