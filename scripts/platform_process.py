@@ -33,6 +33,13 @@ def clean_environment(settings):
     return environment
 
 
+def listeners(binary):
+    """The settings that name an address to listen on."""
+    command = [binary, "config", "show", "--output", "json"]
+    shown = subprocess.run(command, cwd="/", env=clean_environment({}), capture_output=True, text=True, check=True)
+    return [row["key"] for row in json.loads(shown.stdout) if row["key"].endswith(".listen")]
+
+
 class Platform:
     """One `platform serve [NAMES…]`, from start to stop. `with Platform(binary) as platform: …`"""
 
@@ -43,9 +50,7 @@ class Platform:
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="platform-run-"))
         self.settings = {
             "data_dir": self.folder / "data",
-            "gateway.listen": "127.0.0.1:0",
-            "users.listen": "127.0.0.1:0",
-            "ops.listen": "127.0.0.1:0",
+            **{name: "127.0.0.1:0" for name in listeners(self.binary)},
             **(settings or {}),
         }
         self.process = None

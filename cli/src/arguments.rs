@@ -27,7 +27,7 @@ pub(crate) use administration::{
 };
 pub(crate) use exchange::{FileForm, ImportArguments};
 pub(crate) use keys::{Algorithm as KeyAlgorithm, KeyCommand, Purpose as KeyPurpose};
-pub(crate) use operation::{ConfigCommand, MigrateCommand, MigrateTarget, ServeArguments, Service};
+pub(crate) use operation::{ConfigCommand, MigrateCommand, MigrateTarget, ServeArguments};
 pub(crate) use role::RoleCommand;
 pub(crate) use service::ServiceCommand;
 pub(crate) use service_account::{Rights, ServiceAccountCommand, ServiceAccountGrant, ServiceAccountLogin};

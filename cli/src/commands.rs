@@ -9,7 +9,7 @@ mod openapi;
 mod reload;
 mod role;
 mod routes;
-mod serve;
+pub(crate) mod serve;
 mod service;
 mod service_account;
 mod session;

@@ -72,7 +72,7 @@ impl Connection {
             ));
         }
         let key = data_folder::master_key(&self.settings)?;
-        let mut config = settings::gateway(&self.settings, key, settings::users_url(&self.settings, None))?;
+        let mut config = settings::gateway(&self.settings, key, settings::service_urls(&self.settings, &[]))?;
         if let Some(bound) = self.running.as_ref().and_then(|run| run.gateway) {
             config.listen = bound;
         }

@@ -12,6 +12,7 @@ mod failure;
 mod output;
 mod prompt;
 mod run_file;
+mod services;
 mod settings;
 mod telemetry;
 mod token;

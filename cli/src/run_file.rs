@@ -1,5 +1,6 @@
 //! `DATA_DIR/platform.run`: what a running `serve` tells others about itself, as JSON.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,15 +22,15 @@ pub(crate) struct RunFile {
     /// The public API, if the gateway runs in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) gateway: Option<SocketAddr>,
-    /// The users service, if it runs in it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) users: Option<SocketAddr>,
     /// Readiness and metrics, if the gateway runs in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ops: Option<SocketAddr>,
     /// The last time it was told to read its configuration again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reload: Option<Reload>,
+    /// The other services that run in it, by name.
+    #[serde(flatten)]
+    pub(crate) services: BTreeMap<String, SocketAddr>,
 }
 
 /// How a reload went.
@@ -116,9 +117,9 @@ mod tests {
             version: String::new(),
             started_at: String::new(),
             gateway: None,
-            users: None,
             ops: None,
             reload: None,
+            services: BTreeMap::new(),
         };
         fs::write(&path, serde_json::to_string(&run).unwrap()).unwrap();
         assert_eq!(RunFile::of_running(&path), None);
@@ -133,9 +134,9 @@ mod tests {
             version: "1".to_owned(),
             started_at: String::new(),
             gateway: Some(([127, 0, 0, 1], 8001).into()),
-            users: None,
             ops: None,
             reload: None,
+            services: BTreeMap::new(),
         };
         let written = Written::new(&path, &run).unwrap();
         assert!(fs::read_to_string(&path).unwrap().contains("127.0.0.1:8001"));

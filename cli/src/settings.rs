@@ -1,15 +1,22 @@
 //! From the global flags to resolved settings, and from those to what each service wants to be told.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
 use kit::body::BodyLimit;
 use kit::client_address::TrustedProxies;
-use kit::config::{self, Fault, Faults, Loaded, PasswordPolicy, Registration, Settings, Sources, Visibility};
+use kit::config::{
+    self, Fault, Faults, Loaded, Own, PasswordPolicy, Registration, Settings, Sources, Visibility,
+};
 use kit::database::DatabaseUrl;
 use kit::server::Limits;
+use kit::service::ServiceConfig;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::arguments::{Global, known_variables};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
+use crate::services;
 
 /// The sources of the configuration, as this command was called.
 #[must_use]
@@ -69,14 +76,9 @@ fn database_url(text: &SecretString, key: &str) -> Outcome<DatabaseUrl> {
     parsed.map_err(|error| Failure::failed(format!("{key} {error}")))
 }
 
-/// The gateway's database.
-pub(crate) fn gateway_database(settings: &Settings) -> Outcome<DatabaseUrl> {
-    database_url(&settings.gateway_database_url(), "gateway.database_url")
-}
-
-/// The users service's database.
-pub(crate) fn users_database(settings: &Settings) -> Outcome<DatabaseUrl> {
-    database_url(&settings.users_database_url(), "users.database_url")
+/// A service's database.
+pub(crate) fn database(settings: &Settings, service: &str) -> Outcome<DatabaseUrl> {
+    database_url(&settings.database_url(service), &format!("{service}.database_url"))
 }
 
 pub(crate) fn limits(settings: &Settings) -> Limits {
@@ -100,16 +102,16 @@ fn without_slash(url: &url::Url) -> String {
 pub(crate) fn gateway(
     settings: &Settings,
     master_key: gateway::MasterKey,
-    users_url: String,
+    service_urls: BTreeMap<&'static str, String>,
 ) -> Outcome<gateway::Config> {
-    checked_gateway(settings, master_key, users_url).map_err(|faults| refused(&faults))
+    checked_gateway(settings, master_key, service_urls).map_err(|faults| refused(&faults))
 }
 
 /// What the gateway wants to be told, or everything that it would not take, each with where it stands.
 pub(crate) fn checked_gateway(
     settings: &Settings,
     master_key: gateway::MasterKey,
-    users_url: String,
+    service_urls: BTreeMap<&'static str, String>,
 ) -> Result<gateway::Config, Faults> {
     let gateway = &settings.gateway;
     let mut faults = Vec::new();
@@ -123,7 +125,7 @@ pub(crate) fn checked_gateway(
     let roles = taken(settings, "gateway.second_factor_roles", roles, &mut faults);
     let valkey = gateway.valkey_url.as_ref().map(gateway::ValkeyUrl::new).transpose();
     let valkey = taken(settings, "gateway.valkey_url", valkey, &mut faults);
-    let database = settings.gateway_database_url().expose_secret().parse::<DatabaseUrl>();
+    let database = settings.database_url(services::GATEWAY).expose_secret().parse::<DatabaseUrl>();
     let database = taken(settings, "gateway.database_url", database, &mut faults);
     let mail = mail(settings, &mut faults);
     let (
@@ -162,7 +164,7 @@ pub(crate) fn checked_gateway(
         valkey,
         limits: limits(settings),
         body_bytes: gateway.request_body_limit,
-        users_url,
+        service_urls,
         services: settings.services.clone(),
         issuers: settings.issuers.clone(),
         upstream_connect_time: gateway.upstream_connect_timeout,
@@ -224,13 +226,12 @@ fn mail(settings: &Settings, faults: &mut Vec<Fault>) -> Option<gateway::Mail> {
 /// What the users service wants to be told.
 pub(crate) fn users(settings: &Settings) -> Outcome<users::Config> {
     let users = &settings.users;
-    let gateway_url =
-        users.gateway_url.as_ref().map_or_else(|| local_url(settings.gateway.listen), without_slash);
     let cost =
         users::Argon2Cost::new(users.argon2_memory_kib, users.argon2_iterations, users.argon2_parallelism)
             .map_err(|error| Failure::failed(format!("users.argon2_…: {error}")))?;
+    let every = service(settings, "users")?;
     Ok(users::Config {
-        database_connections: settings.database.max_connections,
+        database_connections: every.database_connections,
         registration_open: users.registration == Registration::Open,
         visibility: match users.visibility {
             Visibility::Admins => users::Visibility::Admins,
@@ -244,25 +245,43 @@ pub(crate) fn users(settings: &Settings) -> Outcome<users::Config> {
         hash_workers: settings.hash_workers(),
         hash_queue: users.hash_queue,
         compat_fastapi: settings.compat.fastapi,
-        limits: limits(settings),
-        body_limit: BodyLimit { bytes: settings.gateway.request_body_limit, ..BodyLimit::default() },
-        ..users::Config::new(users.listen, users_database(settings)?, gateway_url)
+        limits: every.limits,
+        body_limit: every.body_limit,
+        ..users::Config::new(every.listen, every.database, every.gateway_url)
     })
 }
 
-/// Where the gateway finds the users service; `bound` is where it listens when it runs in this process.
+/// What every service wants to be told.
+pub(crate) fn service(settings: &Settings, name: &str) -> Outcome<ServiceConfig> {
+    let own = settings
+        .own_service(name)
+        .ok_or_else(|| Failure::failed(format!("the service {name} has no section of settings")))?;
+    let gateway_url = own.gateway_url.map_or_else(|| local_url(settings.gateway.listen), without_slash);
+    Ok(ServiceConfig {
+        database_connections: settings.database.max_connections,
+        limits: limits(settings),
+        body_limit: BodyLimit { bytes: settings.gateway.request_body_limit, ..BodyLimit::default() },
+        ..ServiceConfig::new(own.listen, database(settings, name)?, gateway_url)
+    })
+}
+
+/// Where the gateway finds the platform's own services; `bound` are those that run in this process, with where they listen.
 #[must_use]
-pub(crate) fn users_url(settings: &Settings, bound: Option<std::net::SocketAddr>) -> String {
-    match &settings.users.url {
-        Some(url) => without_slash(url),
-        None => local_url(bound.unwrap_or(settings.users.listen)),
-    }
+pub(crate) fn service_urls(
+    settings: &Settings,
+    bound: &[(&'static str, SocketAddr)],
+) -> BTreeMap<&'static str, String> {
+    let url = |own: &Own<'_>| {
+        let here = bound.iter().find(|(name, _)| *name == own.name).map(|(_, address)| *address);
+        own.url.map_or_else(|| local_url(here.unwrap_or(own.listen)), without_slash)
+    };
+    settings.own().iter().map(|own| (own.name, url(own))).collect()
 }
 
 /// The URL by which this machine reaches a listener: one that listens everywhere is reached by loopback.
 #[must_use]
-pub(crate) fn local_url(address: std::net::SocketAddr) -> String {
-    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+pub(crate) fn local_url(address: SocketAddr) -> String {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),

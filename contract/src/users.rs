@@ -9,7 +9,7 @@ pub mod roles;
 pub mod routes;
 pub mod types;
 
-pub use described::{Described, document, documents, internal_document};
+pub use described::{Described, Public, document, documents, internal_document};
 pub use idempotency::IdempotencyKey;
 pub use import::{ImportApi, ImportPort};
 pub use internal::{

@@ -13,10 +13,7 @@
 
 use std::sync::Arc;
 
-use contract::{
-    operation::Operation,
-    users::{Described, ImportApi, RolesApi, UsersApi},
-};
+use contract::operation::Operation;
 use kit::{
     checked::Checked,
     edge::{Edge, Trust},
@@ -51,7 +48,7 @@ use crate::{
     services::{
         declared::{Door, Shared},
         limited::{Limited, Limiting},
-        proxied::{Binding, Proxied},
+        proxied::Binding,
     },
 };
 
@@ -81,17 +78,6 @@ pub(crate) fn public(
     for path in PLAIN.into_iter().chain(account_pages::PATHS) {
         paths.add(path, Method::GET);
     }
-    let binding = Arc::new(Binding {
-        service: contract::users::SERVICE,
-        upstream: Arc::clone(&parts.upstream),
-        operations: Arc::clone(&operations),
-        authenticator: Arc::clone(&parts.authenticator),
-        sessions: Arc::clone(&parts.sessions),
-        audit: Arc::clone(&parts.audit),
-        outbox: Arc::clone(&parts.outbox),
-        limit,
-        trusted_proxies: parts.trusted_proxies.clone(),
-    });
     let auth = AuthApi {
         users: Arc::clone(&parts.users),
         sessions: Arc::clone(&parts.sessions),
@@ -130,9 +116,7 @@ pub(crate) fn public(
                     limit,
                 )
                 .guarded(guard),
-                Proxied::<UsersApi<Described>>::new(Arc::clone(&binding)),
-                Proxied::<ImportApi<Described>>::new(Arc::clone(&binding)),
-                Proxied::<RolesApi<Described>>::new(binding),
+                typed(parts, &operations, limit),
             ),
             operations,
             limiting,
@@ -172,6 +156,26 @@ pub(crate) fn public(
         .shared_with(parts.cors.clone())
         .behind(parts.trusted_proxies.clone())
         .asking(Arc::new(move |path| bound.load().methods(path)))
+}
+
+/// Services of the platform's own.
+fn typed(parts: &Parts, operations: &Arc<Vec<Operation>>, limit: BodyLimit) -> impl OpenApi + use<> {
+    parts
+        .upstreams
+        .map(|service, upstream| {
+            Arc::new(Binding {
+                service,
+                upstream: Arc::clone(upstream),
+                operations: Arc::clone(operations),
+                authenticator: Arc::clone(&parts.authenticator),
+                sessions: Arc::clone(&parts.sessions),
+                audit: Arc::clone(&parts.audit),
+                outbox: Arc::clone(&parts.outbox),
+                limit,
+                trusted_proxies: parts.trusted_proxies.clone(),
+            })
+        })
+        .forwarded()
 }
 
 fn trail(parts: &Parts) -> AuditTrail {

@@ -1,6 +1,10 @@
 //! Every setting of the gateway, typed.
 
-use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use contract::Role;
 use kit::{
@@ -64,8 +68,8 @@ pub struct Config {
     pub body_bytes: usize,
     /// From a request's head to the last byte of its body; 408 past it.
     pub body_time: Duration,
-    /// Where the users service is, such as `http://127.0.0.1:8002`.
-    pub users_url: String,
+    /// Where the platform's own services are, by name: `users` at `http://127.0.0.1:8002`.
+    pub service_urls: BTreeMap<&'static str, String>,
     /// Services that are bound by their OpenAPI documents.
     pub services: Vec<Declared>,
     /// Whose access tokens are taken beside the gateway's own, where a service says so.

@@ -6,7 +6,6 @@ use contract::{
     document::{self, About, DocumentError},
     operation::Operation,
     schema::CompileError,
-    users,
 };
 use serde_json::Value;
 
@@ -16,6 +15,7 @@ use crate::{
         tokens, user_sessions,
     },
     identity::service_accounts::Known,
+    services::typed,
 };
 
 /// What the public document says of itself.
@@ -48,7 +48,7 @@ pub fn documents() -> Result<Vec<(&'static str, Value)>, DocumentError> {
         ("gateway", document::of::<tokens::TokensApi>(&tokens::policies())?),
         ("gateway", document::of::<user_sessions::UserSessionsApi>(&user_sessions::policies())?),
     ];
-    documents.extend(users::documents()?.into_iter().map(|document| (users::SERVICE, document)));
+    documents.extend(typed::documents()?);
     Ok(documents)
 }
 

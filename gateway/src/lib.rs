@@ -28,5 +28,8 @@ pub use mail::{BadTemplate, BadTransport, Templates, Transport};
 pub use policy::rate_limit::{By, NotARule, RateRule};
 pub use reload::Reloader;
 pub use serve::{Listeners, Published, Service, StartError, bind, bind_on, published};
-pub use services::declared::{BindFault, ServiceFault};
+pub use services::{
+    declared::{BindFault, ServiceFault},
+    typed::SERVICES,
+};
 pub use valkey::{BadValkeyUrl, ValkeyUrl};

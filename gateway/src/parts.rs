@@ -15,7 +15,7 @@ use crate::{
     mail::{Outbox, Postman},
     policy::rate_limit::RateRule,
     rate_limits::RateLimits,
-    services::declared::Bound,
+    services::{declared::Bound, typed::Typed},
     upstream::{Upstream, UsersClient},
     valkey::Valkey,
 };
@@ -23,7 +23,8 @@ use crate::{
 /// What the layers share. A reload makes new ones of it, in which what has state is the same.
 #[derive(Clone)]
 pub(crate) struct Parts {
-    pub(crate) upstream: Arc<Upstream>,
+    /// Services of the platform's own.
+    pub(crate) upstreams: Typed<Arc<Upstream>>,
     pub(crate) users: Arc<UsersClient>,
     /// Services that are bound by their documents; swapped whole by a reload.
     pub(crate) declared: Arc<ArcSwap<Bound>>,

@@ -41,7 +41,10 @@ use crate::{
     parts::Parts,
     rate_limits::RateLimits,
     reload::Reloader,
-    services::declared::{self, BindFault, Bound, Times},
+    services::{
+        declared::{self, BindFault, Bound, Times},
+        typed::Typed,
+    },
     standing::{self, Standings},
     store,
     upstream::{PoolConfig, Upstream, UsersClient},
@@ -81,9 +84,14 @@ pub enum StartError {
     /// The signing keys can't be made or opened.
     #[error("gateway.master_key: {0}")]
     Keys(String),
-    /// A service's address is no URL.
-    #[error("users.url: {0}")]
-    UpstreamUrl(String),
+    /// A service's address is no URL, or is not there.
+    #[error("{service}.url: {fault}")]
+    UpstreamUrl {
+        /// The service.
+        service: &'static str,
+        /// What is wrong with it.
+        fault: String,
+    },
     /// Declared services can't be bound; a line each.
     #[error("{}", lines(.0))]
     Services(Vec<BindFault>),
@@ -232,8 +240,8 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         issuer: sessions.issuer.clone(),
         audience: config.audience.clone(),
     });
-    let upstream = users_upstream(config)?;
-    let users = Arc::new(UsersClient::new(Arc::clone(&upstream), Arc::clone(&authenticator)));
+    let upstreams = Typed::each(|service| upstream(config, service))?;
+    let users = Arc::new(UsersClient::new(Arc::clone(&upstreams.users), Arc::clone(&authenticator)));
     let declared = declared(&config.services, own_document()?, service_times(config), None).await?;
     declared.watch();
     let postman = Arc::new(postman(config, &database, &issuer));
@@ -245,7 +253,7 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
     });
     let valkey = valkey(config).await;
     Ok(Parts {
-        upstream,
+        upstreams,
         users: Arc::clone(&users),
         declared: Arc::new(ArcSwap::from_pointee(declared)),
         authenticator,
@@ -328,14 +336,16 @@ pub async fn published(services: &[Declared]) -> Result<Published, StartError> {
     Ok(Published { document: bound.document.clone(), operations })
 }
 
-fn users_upstream(config: &Config) -> Result<Arc<Upstream>, StartError> {
+/// Calls of a service of the platform's own.
+fn upstream(config: &Config, service: &'static str) -> Result<Arc<Upstream>, StartError> {
+    let wrong = |fault: String| StartError::UpstreamUrl { service, fault };
+    let url = config.service_urls.get(service).ok_or_else(|| wrong("is not set".to_owned()))?;
     let pool = PoolConfig {
         connect_time: config.upstream_connect_time,
         total_time: config.upstream_time,
-        ..PoolConfig::new(contract::users::SERVICE, vec![config.users_url.clone()])
+        ..PoolConfig::new(service, vec![url.clone()])
     };
-    let upstream = Upstream::new(pool);
-    Ok(Arc::new(upstream.map_err(|error| StartError::UpstreamUrl(error.to_string()))?))
+    Ok(Arc::new(Upstream::new(pool).map_err(|error| wrong(error.to_string()))?))
 }
 
 async fn valkey(config: &Config) -> Option<Arc<Valkey>> {
@@ -382,12 +392,14 @@ impl Service {
         let Self { server, ops, parts, watch, reloader } = self;
         let public = reloader.current();
         let ready = Ready::new(checks(&parts.database), shutdown.clone());
-        let standings =
-            Standings { users: Arc::clone(&parts.upstream), declared: Arc::clone(&parts.declared) };
+        let own = parts.upstreams.all().into_iter().map(|(_, upstream)| Arc::clone(upstream)).collect();
+        let standings = Standings { own, declared: Arc::clone(&parts.declared) };
         let following = tokio::spawn(watch.run(shutdown.clone()));
         let sending = tokio::spawn(Arc::clone(&parts.outbox).run(shutdown.clone()));
         let sharing = tokio::spawn(keep(parts.valkey.clone(), shutdown.clone()));
-        let probing = tokio::spawn(Arc::clone(&parts.upstream).watch(shutdown.clone()));
+        for (_, upstream) in parts.upstreams.all() {
+            tokio::spawn(Arc::clone(upstream).watch(shutdown.clone()));
+        }
         tokio::join!(
             server.run(public, shutdown.clone()),
             ops.run(operations_listener(ready, standings), shutdown)
@@ -396,7 +408,6 @@ impl Service {
             ("watch over revocations and keys", following),
             ("sending of letters", sending),
             ("connection to Valkey", sharing),
-            ("probing of services", probing),
         ] {
             if task.await.is_err() {
                 tracing::error!(what, "ended early");

@@ -3,3 +3,4 @@
 pub(crate) mod declared;
 pub(crate) mod limited;
 pub(crate) mod proxied;
+pub(crate) mod typed;

@@ -33,7 +33,8 @@ impl ServiceStanding {
 /// Every service that is bound now.
 #[derive(Clone)]
 pub(crate) struct Standings {
-    pub(crate) users: Arc<Upstream>,
+    /// The platform's own.
+    pub(crate) own: Vec<Arc<Upstream>>,
     pub(crate) declared: Arc<ArcSwap<Bound>>,
 }
 
@@ -44,7 +45,8 @@ struct Told {
 
 impl Standings {
     fn told(&self) -> Told {
-        let mut services = vec![ServiceStanding::of(&self.users)];
+        let mut services: Vec<ServiceStanding> =
+            self.own.iter().map(|upstream| ServiceStanding::of(upstream)).collect();
         services.extend(self.declared.load().standings());
         Told { services }
     }

@@ -54,7 +54,7 @@ impl Database {
     pub async fn connect(
         url: &DatabaseUrl,
         max_connections: u32,
-        application: &'static str,
+        application: &str,
     ) -> Result<Self, DatabaseError> {
         match url {
             DatabaseUrl::Sqlite(_) => {
@@ -76,7 +76,7 @@ impl Database {
     ///
     /// # Errors
     /// As [`Database::connect`].
-    pub async fn connect_single(url: &DatabaseUrl, application: &'static str) -> Result<Self, DatabaseError> {
+    pub async fn connect_single(url: &DatabaseUrl, application: &str) -> Result<Self, DatabaseError> {
         let mut options = match url {
             DatabaseUrl::Sqlite(_) => {
                 make_private(url).await;
@@ -212,7 +212,7 @@ fn sqlite(url: &DatabaseUrl, max_connections: u32, read_only: bool) -> ConnectOp
     options
 }
 
-fn postgres(url: &DatabaseUrl, max_connections: u32, application: &'static str) -> ConnectOptions {
+fn postgres(url: &DatabaseUrl, max_connections: u32, application: &str) -> ConnectOptions {
     let mut options = options(url.expose(), max_connections);
     options.set_application_name(application).statement_timeout(STATEMENT_TIMEOUT);
     options

@@ -17,6 +17,7 @@ pub mod remote_keys;
 pub mod request_id;
 pub mod routes;
 pub mod server;
+pub mod service;
 pub mod spans;
 pub mod telemetry;
 #[cfg(feature = "testing")]

@@ -2,46 +2,60 @@
 
 use kit::database::Schema;
 use sea_orm::{DatabaseTransaction, DynIden, sea_query::IntoIden};
-use sea_orm_migration::{MigrationTrait, MigratorTrait};
+use sea_orm_migration::{MigrationTrait, MigratorTraitSelf};
 
 use crate::{MigrationError, gateway, users};
 
-/// A service with a schema of its own. Two of them may share one `PostgreSQL` database: tables, tracking tables and locks
-/// differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Service {
+macro_rules! services {
+    ($($(#[$doc:meta])* $service:ident = $module:ident, $number:literal;)+) => {
+        /// A service with a schema of its own. Two of them may share one `PostgreSQL` database: tables, tracking tables and locks
+        /// differ.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Service {
+            $($(#[$doc])* $service,)+
+        }
+
+        impl Service {
+            /// Every service, in the order in which they are migrated.
+            pub const ALL: &[Self] = &[$(Self::$service),+];
+
+            /// The schema this binary was built for.
+            #[must_use]
+            pub fn schema(self) -> Schema {
+                match self {
+                    $(Self::$service => $module::SCHEMA,)+
+                }
+            }
+
+            fn list(self) -> Vec<Box<dyn MigrationTrait>> {
+                match self {
+                    $(Self::$service => $module::migrations(),)+
+                }
+            }
+
+            /// The advisory lock's number on `PostgreSQL`: "plat" in ASCII, then the service, which keeps its number for ever.
+            pub(crate) fn lock(self) -> i64 {
+                0x706c_6174_0000_0000
+                    + match self {
+                        $(Self::$service => $number,)+
+                    }
+            }
+        }
+    };
+}
+
+services! {
     /// Users and their passwords.
-    Users,
+    Users = users, 1;
     /// Sessions, keys, service accounts, audit.
-    Gateway,
+    Gateway = gateway, 2;
 }
 
 impl Service {
-    /// Every service, in the order in which they are migrated.
-    pub const ALL: [Self; 2] = [Self::Users, Self::Gateway];
-
     /// The name, as in `platform migrate up users`.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.schema().service
-    }
-
-    /// The schema this binary was built for.
-    #[must_use]
-    pub fn schema(self) -> Schema {
-        match self {
-            Self::Users => users::SCHEMA,
-            Self::Gateway => gateway::SCHEMA,
-        }
-    }
-
-    /// The advisory lock's number on `PostgreSQL`: "plat" in ASCII, then the service.
-    pub(crate) fn lock(self) -> i64 {
-        0x706c_6174_0000_0000
-            + match self {
-                Self::Users => 1,
-                Self::Gateway => 2,
-            }
     }
 
     pub(crate) async fn apply(
@@ -49,10 +63,10 @@ impl Service {
         transaction: &DatabaseTransaction,
         steps: Option<u32>,
     ) -> Result<Vec<String>, MigrationError> {
-        match self {
-            Self::Users => apply::<Users>(self, transaction, steps).await,
-            Self::Gateway => apply::<Gateway>(self, transaction, steps).await,
-        }
+        let before = self.schema().applied(transaction).await?;
+        self.up(transaction, steps).await.map_err(|cause| self.failed(cause))?;
+        let after = self.schema().applied(transaction).await?;
+        Ok(after.difference(&before).cloned().collect())
     }
 
     pub(crate) async fn take_back(
@@ -60,61 +74,27 @@ impl Service {
         transaction: &DatabaseTransaction,
         steps: Option<u32>,
     ) -> Result<Vec<String>, MigrationError> {
-        match self {
-            Self::Users => take_back::<Users>(self, transaction, steps).await,
-            Self::Gateway => take_back::<Gateway>(self, transaction, steps).await,
-        }
+        let before = self.schema().applied(transaction).await?;
+        self.down(transaction, steps).await.map_err(|cause| self.failed(cause))?;
+        let after = self.schema().applied(transaction).await?;
+        let mut taken_back: Vec<String> = before.difference(&after).cloned().collect();
+        taken_back.reverse();
+        Ok(taken_back)
+    }
+
+    fn failed(self, cause: sea_orm::DbErr) -> MigrationError {
+        MigrationError::Failed { service: self.name(), cause }
     }
 }
 
-struct Users;
-
-impl MigratorTrait for Users {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        users::migrations()
+impl MigratorTraitSelf for Service {
+    fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
+        self.list()
     }
 
-    fn migration_table_name() -> DynIden {
-        users::SCHEMA.table.into_iden()
+    fn migration_table_name(&self) -> DynIden {
+        self.schema().table.into_iden()
     }
-}
-
-struct Gateway;
-
-impl MigratorTrait for Gateway {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        gateway::migrations()
-    }
-
-    fn migration_table_name() -> DynIden {
-        gateway::SCHEMA.table.into_iden()
-    }
-}
-
-async fn apply<M: MigratorTrait>(
-    service: Service,
-    transaction: &DatabaseTransaction,
-    steps: Option<u32>,
-) -> Result<Vec<String>, MigrationError> {
-    let failed = |cause| MigrationError::Failed { service: service.name(), cause };
-    let before = service.schema().applied(transaction).await?;
-    M::up(transaction, steps).await.map_err(failed)?;
-    let after = service.schema().applied(transaction).await?;
-    Ok(after.difference(&before).cloned().collect())
-}
-
-async fn take_back<M: MigratorTrait>(
-    service: Service,
-    transaction: &DatabaseTransaction,
-    steps: Option<u32>,
-) -> Result<Vec<String>, MigrationError> {
-    let failed = |cause| MigrationError::Failed { service: service.name(), cause };
-    let before = service.schema().applied(transaction).await?;
-    M::down(transaction, steps).await.map_err(failed)?;
-    let after = service.schema().applied(transaction).await?;
-    let mut taken_back: Vec<String> = before.difference(&after).cloned().collect();
-    taken_back.reverse();
-    Ok(taken_back)
 }
 
 #[cfg(test)]
@@ -123,12 +103,22 @@ mod tests {
 
     #[test]
     fn the_names_a_binary_knows_are_those_of_its_migrations() {
-        for (service, migrations) in
-            [(Service::Users, users::migrations()), (Service::Gateway, gateway::migrations())]
-        {
+        for service in Service::ALL {
+            let migrations = service.list();
             let names: Vec<&str> = migrations.iter().map(|migration| migration.name()).collect();
             assert_eq!(names, service.schema().migrations);
             assert!(names.is_sorted(), "{names:?}");
         }
+    }
+
+    #[test]
+    fn each_service_has_a_lock_and_a_table_of_its_own() {
+        let mut locks: Vec<i64> = Service::ALL.iter().map(|service| service.lock()).collect();
+        let mut tables: Vec<&str> = Service::ALL.iter().map(|service| service.schema().table).collect();
+        locks.sort_unstable();
+        locks.dedup();
+        tables.sort_unstable();
+        tables.dedup();
+        assert_eq!((locks.len(), tables.len()), (Service::ALL.len(), Service::ALL.len()));
     }
 }

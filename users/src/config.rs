@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use kit::{body::BodyLimit, database::DatabaseUrl, server::Limits};
+use kit::{body::BodyLimit, database::DatabaseUrl, server::Limits, service::ServiceConfig};
 
 use crate::domain::{
     Rules, Visibility,
@@ -58,6 +58,16 @@ impl Config {
             compat_fastapi: false,
             limits: Limits::default(),
             body_limit: BodyLimit::default(),
+        }
+    }
+
+    /// What every service is told.
+    pub(crate) fn service(&self) -> ServiceConfig {
+        ServiceConfig {
+            database_connections: self.database_connections,
+            limits: self.limits,
+            body_limit: self.body_limit,
+            ..ServiceConfig::new(self.listen, self.database.clone(), self.gateway_url.clone())
         }
     }
 

@@ -14,6 +14,7 @@ pub use self::{
         Visibility,
         password::{Argon2Cost, CostError, Policy as PasswordPolicy},
     },
-    service::{ServeError, Service, StartError, bind},
+    service::bind,
     store::{SCHEMA, SqlStore},
 };
+pub use kit::service::{ServeError, Service, StartError};

@@ -4,15 +4,14 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Subcommand};
 
-/// A service of the platform.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(crate) enum Service {
-    // The public door
-    Gateway,
-    // Users and their passwords
-    Users,
+use crate::services;
+
+/// The services that there are, as values of an argument.
+fn service_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(std::iter::once(&services::GATEWAY).chain(services::NAMES).copied())
 }
 
 /// `platform serve`
@@ -22,8 +21,8 @@ pub(crate) enum Service {
                         For example: platform serve\n             platform serve gateway --listen 0.0.0.0:8001 --migrate")]
 pub(crate) struct ServeArguments {
     /// Services to run [default: all, in one process]
-    #[arg(value_enum)]
-    pub(crate) services: Vec<Service>,
+    #[arg(value_parser = service_names())]
+    pub(crate) services: Vec<String>,
     /// Address of the public API (gateway.listen) [env: PLATFORM__GATEWAY__LISTEN]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,
@@ -62,14 +61,14 @@ pub(crate) enum MigrateCommand {
     /// List the migrations and which of them are applied
     Status {
         /// Only this service's database
-        #[arg(long, value_enum, env = "PLATFORM_MIGRATE_SERVICE")]
-        service: Option<Service>,
+        #[arg(long, value_parser = service_names(), env = "PLATFORM_MIGRATE_SERVICE")]
+        service: Option<String>,
     },
     /// Drop every table and migrate from nothing: all data is lost
     Fresh {
         /// Only this service's database
-        #[arg(long, value_enum, env = "PLATFORM_MIGRATE_SERVICE")]
-        service: Option<Service>,
+        #[arg(long, value_parser = service_names(), env = "PLATFORM_MIGRATE_SERVICE")]
+        service: Option<String>,
         /// Don't ask
         #[arg(long, short, env = "PLATFORM_YES")]
         yes: bool,
@@ -83,8 +82,8 @@ pub(crate) enum MigrateCommand {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct MigrateTarget {
     /// Only this service's database
-    #[arg(long, value_enum, env = "PLATFORM_MIGRATE_SERVICE")]
-    pub(crate) service: Option<Service>,
+    #[arg(long, value_parser = service_names(), env = "PLATFORM_MIGRATE_SERVICE")]
+    pub(crate) service: Option<String>,
     /// How many migrations
     #[arg(long, env = "PLATFORM_MIGRATE_STEPS", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) steps: Option<u32>,

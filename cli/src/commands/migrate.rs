@@ -4,7 +4,7 @@ use kit::database::DatabaseUrl;
 use migration::{MigrationError, Service as Schema};
 use serde_json::{Value, json};
 
-use crate::arguments::{Global, MigrateCommand, MigrateTarget, Service};
+use crate::arguments::{Global, MigrateCommand, MigrateTarget};
 use crate::context::Context;
 use crate::data_folder;
 use crate::failure::{Failure, Outcome};
@@ -23,8 +23,8 @@ pub(crate) async fn run(context: &mut Context, global: &Global, verb: MigrateCom
     let service = match &verb {
         MigrateCommand::Up { target }
         | MigrateCommand::Down { target, .. }
-        | MigrateCommand::Redo { target, .. } => target.service,
-        MigrateCommand::Status { service } | MigrateCommand::Fresh { service, .. } => *service,
+        | MigrateCommand::Redo { target, .. } => target.service.as_deref(),
+        MigrateCommand::Status { service } | MigrateCommand::Fresh { service, .. } => service.as_deref(),
     };
     let targets = targets(&settings, service)?;
     if targets.iter().any(|(_, url)| url.sqlite_path().is_some()) {
@@ -40,18 +40,9 @@ pub(crate) async fn run(context: &mut Context, global: &Global, verb: MigrateCom
 }
 
 /// The databases of the service named, or of all.
-fn targets(settings: &kit::config::Settings, only: Option<Service>) -> Outcome<Vec<Target>> {
-    let mut targets = Vec::new();
-    for schema in Schema::ALL {
-        let (service, url) = match schema {
-            Schema::Users => (Service::Users, settings::users_database(settings)?),
-            Schema::Gateway => (Service::Gateway, settings::gateway_database(settings)?),
-        };
-        if only.is_none_or(|only| only == service) {
-            targets.push((schema, url));
-        }
-    }
-    Ok(targets)
+fn targets(settings: &kit::config::Settings, only: Option<&str>) -> Outcome<Vec<Target>> {
+    let wanted = Schema::ALL.iter().filter(|schema| only.is_none_or(|only| only == schema.name()));
+    wanted.map(|schema| Ok((*schema, settings::database(settings, schema.name())?))).collect()
 }
 
 /// A migration error as a failure.

@@ -8,29 +8,36 @@ mod start;
 use kit::telemetry::LogGuard;
 use time::format_description::well_known::Rfc3339;
 
-use crate::arguments::{Global, ServeArguments, Service};
+use crate::arguments::{Global, ServeArguments};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::run_file::{RunFile, Written};
+use crate::services;
 use crate::settings;
 use crate::telemetry;
 use reloading::{Reloading, RunningGateway};
 use running::Signals;
 use start::Started;
+pub(crate) use start::not_bound;
 
 /// What is served, and how.
 struct Plan {
     gateway: bool,
-    users: bool,
+    /// The others, in the order in which they start.
+    services: Vec<&'static str>,
     migrate: bool,
 }
 
 impl Plan {
     fn of(arguments: &ServeArguments) -> Self {
-        let named = |service| arguments.services.is_empty() || arguments.services.contains(&service);
-        let (gateway, users) = (named(Service::Gateway), named(Service::Users));
+        let named = |service: &str| {
+            arguments.services.is_empty() || arguments.services.iter().any(|named| named == service)
+        };
+        let gateway = named(services::GATEWAY);
+        let services: Vec<&str> = services::NAMES.iter().copied().filter(|service| named(service)).collect();
         // All in one process is one replica: nobody else migrates for it.
-        Self { gateway, users, migrate: arguments.migrate || (gateway && users) }
+        let whole = gateway && services.len() == services::NAMES.len();
+        Self { gateway, services, migrate: arguments.migrate || whole }
     }
 }
 
@@ -71,8 +78,8 @@ async fn serve(context: &mut Context, global: &Global, mut reloading: Reloading,
     // Services that keep nothing in the folder can do without it.
     reloading.written = if start::needs_folder(settings, plan)? { Some(written?) } else { written.ok() };
     reloading.gateway =
-        started.gateway.as_ref().zip(started.of_gateway.clone()).map(|(gateway, (key, users_url))| {
-            RunningGateway { reloader: gateway.reloader(), key, users_url }
+        started.gateway.as_ref().zip(started.of_gateway.clone()).map(|(gateway, (key, service_urls))| {
+            RunningGateway { reloader: gateway.reloader(), key, service_urls }
         });
     banner::print(context, global, settings, &run, started.fresh);
     running::until_stopped(started, signals, reloading).await
@@ -88,8 +95,12 @@ fn run_file(started: &Started, context: &Context) -> RunFile {
             .and_then(|time| time.format(&Rfc3339).ok())
             .unwrap_or_default(),
         gateway: started.gateway.as_ref().map(gateway::Service::address),
-        users: started.users.as_ref().map(users::Service::address),
         ops: started.gateway.as_ref().map(gateway::Service::ops_address),
         reload: None,
+        services: started
+            .services
+            .iter()
+            .map(|(name, service)| ((*name).to_owned(), service.address()))
+            .collect(),
     }
 }

@@ -1,5 +1,7 @@
 //! `platform service`: what is behind the gateway, as the configuration declares it.
 
+mod new;
+
 use kit::config::{ContractMode, Declared, Settings};
 use serde_json::{Value, json};
 use url::Url;
@@ -14,10 +16,18 @@ use crate::settings;
 
 /// Runs one command.
 pub(crate) async fn run(context: &mut Context, global: &Global, verb: ServiceCommand) -> Outcome {
-    let settings = settings::load(context, global, &[])?.settings;
     match verb {
-        ServiceCommand::List => list(context, &settings).await,
-        ServiceCommand::Check { service } => check(context, &settings, service.as_deref()).await,
+        ServiceCommand::List => {
+            let settings = settings::load(context, global, &[])?.settings;
+            list(context, &settings).await
+        }
+        ServiceCommand::Check { service } => {
+            let settings = settings::load(context, global, &[])?.settings;
+            check(context, &settings, service.as_deref()).await
+        }
+        ServiceCommand::New { name, item, dry_run, allow_dirty } => {
+            new::run(context, &name, item.as_deref(), dry_run, allow_dirty)
+        }
     }
 }
 
@@ -30,14 +40,11 @@ async fn list(context: &mut Context, settings: &Settings) -> Outcome {
         Column::new("CONTRACT", "contract"),
         Column::new("DOCUMENT", "document"),
     ];
-    let users = settings
-        .users
-        .url
-        .as_ref()
-        .map_or_else(|| format!("http://{}", settings.users.listen), ToString::to_string);
-    let own = json!({
-        "service": contract::users::SERVICE, "prefix": "/api_v1", "urls": [users.trim_end_matches('/')],
-        "contract": "enforce", "document": "built in",
+    let urls = settings::service_urls(settings, &[]);
+    let own = urls.iter().map(|(service, url)| {
+        json!({
+            "service": service, "prefix": "/api_v1", "urls": [url], "contract": "enforce", "document": "built in",
+        })
     });
     let declared = settings.services.iter().map(|declared| {
         let service = &declared.settings;
@@ -50,7 +57,7 @@ async fn list(context: &mut Context, settings: &Settings) -> Outcome {
             "document": service.openapi,
         })
     });
-    let mut rows: Vec<Value> = std::iter::once(own).chain(declared).collect();
+    let mut rows: Vec<Value> = own.chain(declared).collect();
     let standings = standings(context, settings).await;
     for row in &mut rows {
         let standing = standings.iter().find(|standing| standing["service"] == row["service"]);

@@ -36,11 +36,8 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new() -> Self {
-        let ports = ["GATEWAY", "USERS", "OPS"];
-        let variables = ports
-            .iter()
-            .map(|name| (format!("PLATFORM__{name}__LISTEN"), "127.0.0.1:0".to_owned()))
-            .collect();
+        let listeners = kit::config::table::SETTINGS.iter().filter(|setting| setting.name() == "listen");
+        let variables = listeners.map(|setting| (setting.variable(), "127.0.0.1:0".to_owned())).collect();
         Self { folder: tempfile::tempdir().unwrap(), variables }
     }
 

@@ -112,6 +112,9 @@ impl ImportPort for Described {
     }
 }
 
+/// All public operations, as the gateway binds them.
+pub type Public = (UsersApi<Described>, ImportApi<Described>, RolesApi<Described>);
+
 /// The documents of all public operations: users, and what belongs to them.
 ///
 /// # Errors

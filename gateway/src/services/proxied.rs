@@ -154,7 +154,7 @@ impl Forward {
         let headers = to_service(headers, told);
         let received = binding.upstream.call(&self.operation.method, target, headers, body).await?;
         let created = created(&received);
-        let unproved = named_user(&received.headers, ADDRESS_UNPROVED);
+        let unproved = self.told(&received.headers, ADDRESS_UNPROVED);
         let answer = self.answer(received, &caller).await;
         if let Some(user) = unproved
             && answer.is_ok()
@@ -232,6 +232,19 @@ impl Forward {
         Ok(self.binding.audit.record(act, source).await?)
     }
 
+    /// What the service says of accounts is believed of the one alone that owns them.
+    fn owns_users(&self) -> bool {
+        self.binding.service == contract::users::SERVICE
+    }
+
+    /// The user that a header for the gateway alone names.
+    fn told(&self, headers: &HeaderMap, name: &str) -> Option<UserId> {
+        if !self.owns_users() {
+            return None;
+        }
+        headers.get(name)?.to_str().ok()?.parse().ok()
+    }
+
     /// A new address gets a letter, where letters are sent. The answer does not wait for it; whoever it does not reach asks for another.
     fn have_address_proved(&self, user: UserId, request_id: RequestId) {
         if self.binding.outbox.sends()
@@ -244,7 +257,7 @@ impl Forward {
     /// 401 of a service: it refused the gateway's own token, or the user behind it is gone or disabled since the token was
     /// checked here. The second is nobody's fault: the user's tokens end now.
     async fn unauthorized(&self, headers: &HeaderMap, caller: &Verified) -> Result<Problem, Problem> {
-        let gone = caller.caller.user().filter(|_| !headers.contains_key(REFUSED));
+        let gone = caller.caller.user().filter(|_| self.owns_users() && !headers.contains_key(REFUSED));
         let Some(user) = gone else { return Ok(broken("the service refused the internal token")) };
         self.binding.sessions.end_all(user).await?;
         Ok(Problem::invalid_token("The token has been revoked"))
@@ -252,19 +265,14 @@ impl Forward {
 
     /// The service has changed a user so that tokens must stop working: they do before the client hears of it.
     async fn end_what_ended(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        if let Some(user) = named_user(headers, SESSIONS_ENDED) {
+        if let Some(user) = self.told(headers, SESSIONS_ENDED) {
             self.binding.sessions.end_all(user).await?;
         }
-        if let Some(user) = named_user(headers, TOKENS_ENDED) {
+        if let Some(user) = self.told(headers, TOKENS_ENDED) {
             self.binding.sessions.end_access_tokens(user).await?;
         }
         Ok(())
     }
-}
-
-/// The user that a header for the gateway alone names.
-fn named_user(headers: &HeaderMap, name: &str) -> Option<UserId> {
-    headers.get(name)?.to_str().ok()?.parse().ok()
 }
 
 /// What a service has created, from its `Location`, as the audit log names it: the path below the API's base.

@@ -1,17 +1,12 @@
-//! The served document: reviewed, and equal to the services' own.
+//! The document as it is served, and its pages.
 
 use kit::testing::TestDatabase;
 use serde_json::Value;
 
 use crate::support::{Gateway, config};
 
-#[test]
-fn the_public_document_is_the_reviewed_one() {
-    insta::assert_json_snapshot!("public", gateway::public_document().unwrap());
-}
-
 #[tokio::test]
-async fn the_gateway_serves_that_document_with_an_entity_tag() {
+async fn the_gateway_serves_its_document_with_an_entity_tag() {
     let database = TestDatabase::sqlite();
     let gateway = Gateway::start(config(&database, "http://127.0.0.1:1").await).await;
     let answer = gateway.get("/api_v1/openapi.json").send().await.unwrap();
@@ -20,18 +15,6 @@ async fn the_gateway_serves_that_document_with_an_entity_tag() {
     assert_eq!(served, gateway::public_document().unwrap());
     let again = gateway.get("/api_v1/openapi.json").header("if-none-match", etag).send().await.unwrap();
     assert_eq!(again.status(), 304);
-}
-
-#[test]
-fn the_operations_of_a_service_are_documented_as_in_its_own_document() {
-    let public = gateway::public_document().unwrap();
-    let own = contract::users::document().unwrap();
-    for (path, item) in own["paths"].as_object().unwrap() {
-        assert_eq!(public["paths"][path], *item, "{path}");
-    }
-    for (name, schema) in own["components"]["schemas"].as_object().unwrap() {
-        assert_eq!(public["components"]["schemas"][name], *schema, "{name}");
-    }
 }
 
 #[tokio::test]

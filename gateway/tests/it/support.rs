@@ -9,7 +9,7 @@ mod service;
 mod smtp;
 mod socket;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use gateway::{Config, Mail, MasterKey, Templates};
 use kit::{client_address::TrustedProxies, server::Limits, testing::TestDatabase};
@@ -38,6 +38,11 @@ pub(crate) struct Gateway {
     shutdown: CancellationToken,
 }
 
+/// Every service of the platform's own at one address.
+pub(crate) fn service_urls(url: &str) -> BTreeMap<&'static str, String> {
+    gateway::SERVICES.iter().map(|service| (*service, url.to_owned())).collect()
+}
+
 /// Settings of a test, over a fresh database.
 pub(crate) async fn config(database: &TestDatabase, users_url: &str) -> Config {
     migration::up(Schema::Gateway, database.url(), None).await.unwrap();
@@ -64,7 +69,7 @@ pub(crate) async fn config(database: &TestDatabase, users_url: &str) -> Config {
         limits: Limits { head_time: Duration::from_millis(400), ..Limits::default() },
         body_bytes: 1024 * 1024,
         body_time: Duration::from_millis(700),
-        users_url: users_url.to_owned(),
+        service_urls: service_urls(users_url),
         services: Vec::new(),
         issuers: Vec::new(),
         upstream_connect_time: Duration::from_millis(500),

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use kit::testing::TestDatabase;
 use serde_json::{Value, json};
 
-use crate::support::{Gateway, UsersDouble, config, problem};
+use crate::support::{Gateway, UsersDouble, config, problem, service_urls};
 
 async fn start(database: &TestDatabase) -> (Gateway, UsersDouble) {
     let users = UsersDouble::bind().await;
@@ -84,7 +84,9 @@ async fn another_kind_of_token_is_refused() {
     assert_eq!(gateway.me(&tokens.refresh).await, 401);
     // An internal token, made by the same gateway, is for services alone.
     let raw = crate::support::Raw::json("500 Internal Server Error", "{}").await;
-    let spy = Gateway::start(gateway::Config { users_url: raw.url(), ..gateway.config.clone() }).await;
+    let spy =
+        Gateway::start(gateway::Config { service_urls: service_urls(&raw.url()), ..gateway.config.clone() })
+            .await;
     spy.get("/api_v1/users/me").bearer_auth(&tokens.access).send().await.unwrap();
     let request = raw.requests().await.remove(0);
     let internal = request.lines().find_map(|line| line.strip_prefix("authorization: Bearer ")).unwrap();

@@ -10,6 +10,7 @@ use super::declared::{Declared, ServiceSettings};
 use super::fault::{Fault, Origin, closest, did_you_mean};
 use super::issuer::IssuerSettings;
 use super::kind::Raw;
+use super::own::TAKEN;
 use super::table::{SECTIONS, SETTINGS, Setting, find};
 
 /// The list of declared services.
@@ -118,6 +119,10 @@ impl Reader<'_> {
             if let Some(other) = self.read.services.iter().find(named) {
                 let problem = format!("{} is declared as well at {}", settings.name, other.origin);
                 self.fault(line, SERVICE, &problem, Some("give each a name of its own".to_owned()));
+            }
+            if TAKEN.contains(&settings.name.as_str()) {
+                let problem = format!("{} is a service of the platform's own", settings.name);
+                self.fault(line, SERVICE, &problem, Some("give it another name".to_owned()));
             }
             let origin = Origin::File { path: self.path.to_owned(), line };
             self.read.services.push(Declared { settings, origin, folder: self.folder.to_owned() });

@@ -61,12 +61,16 @@ impl Settings {
     }
 
     fn derived(&self, key: &str) -> String {
+        let (section, name) = key.split_once('.').unwrap_or(("", key));
+        match (name, self.own_service(section)) {
+            ("database_url", _) => return self.database_url(section).expose_secret().to_owned(),
+            ("gateway_url", Some(_)) => return format!("http://{}", self.gateway.listen),
+            ("url", Some(own)) => return format!("http://{}", own.listen),
+            _ => {}
+        }
         match key {
-            "gateway.database_url" => self.gateway_database_url().expose_secret().to_owned(),
-            "users.database_url" => self.users_database_url().expose_secret().to_owned(),
-            "gateway.public_url" | "users.gateway_url" => format!("http://{}", self.gateway.listen),
+            "gateway.public_url" => format!("http://{}", self.gateway.listen),
             "mail.link_url" => format!("{}/account", self.derived("gateway.public_url")),
-            "users.url" => format!("http://{}", self.users.listen),
             "users.hash_workers" => self.hash_workers().to_string(),
             "gateway.master_key" => format!("{HIDDEN} (file {})", typed(&self.master_key_file())),
             _ => "(none)".to_owned(),

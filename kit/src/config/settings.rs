@@ -14,7 +14,8 @@ use url::Url;
 use super::fault::{Fault, Origin};
 
 /// All settings, checked.
-#[derive(Clone)]
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Settings {
     /// `data_dir`
     pub data_dir: PathBuf,
@@ -31,14 +32,19 @@ pub struct Settings {
     /// `[compat]`
     pub compat: CompatSettings,
     /// `[telemetry]`
+    #[serde(default)]
     pub telemetry: TelemetrySettings,
     /// `[ops]`
     pub ops: OpsSettings,
     /// Every `[[service]]`, in the file's order.
+    #[serde(skip)]
     pub services: Vec<super::Declared>,
     /// Every `[[issuer]]`, in the file's order.
+    #[serde(skip)]
     pub issuers: Vec<super::IssuerSettings>,
+    #[serde(skip)]
     pub(super) origins: BTreeMap<&'static str, Origin>,
+    #[serde(skip)]
     pub(super) merged: Config,
 }
 
@@ -205,22 +211,6 @@ pub struct OpsSettings {
     pub listen: SocketAddr,
 }
 
-/// What serde builds; [`Settings`] adds where each value came from.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Tree {
-    data_dir: PathBuf,
-    log: LogSettings,
-    gateway: GatewaySettings,
-    users: UsersSettings,
-    mail: MailSettings,
-    database: DatabaseSettings,
-    compat: CompatSettings,
-    #[serde(default)]
-    telemetry: TelemetrySettings,
-    ops: OpsSettings,
-}
-
 // By hand, since `merged` holds secrets.
 impl fmt::Debug for Settings {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -235,46 +225,14 @@ impl Settings {
         services: Vec<super::Declared>,
         issuers: Vec<super::IssuerSettings>,
     ) -> Result<Self, ConfigError> {
-        let Tree { data_dir, log, gateway, users, mail, database, compat, telemetry, ops } =
-            merged.clone().try_deserialize()?;
-        Ok(Self {
-            data_dir,
-            log,
-            gateway,
-            users,
-            mail,
-            database,
-            compat,
-            telemetry,
-            ops,
-            services,
-            issuers,
-            origins,
-            merged,
-        })
+        let settings: Self = merged.clone().try_deserialize()?;
+        Ok(Self { services, issuers, origins, merged, ..settings })
     }
 
     /// Where the value of a setting came from.
     #[must_use]
     pub fn origin(&self, key: &str) -> Origin {
         self.origins.get(key).cloned().unwrap_or(Origin::Default)
-    }
-
-    /// Database of the gateway; without a setting a file in the data folder.
-    #[must_use]
-    pub fn gateway_database_url(&self) -> SecretString {
-        self.database_url(self.gateway.database_url.as_ref(), "gateway.db")
-    }
-
-    /// Database of the users service; without a setting a file in the data folder.
-    #[must_use]
-    pub fn users_database_url(&self) -> SecretString {
-        self.database_url(self.users.database_url.as_ref(), "users.db")
-    }
-
-    fn database_url(&self, set: Option<&SecretString>, file: &str) -> SecretString {
-        set.cloned()
-            .unwrap_or_else(|| SecretString::from(format!("sqlite:{}", self.data_dir.join(file).display())))
     }
 
     /// Where the master key is kept while no setting holds it.
@@ -315,23 +273,30 @@ impl Settings {
                 "make it at least as long",
             );
         }
-        if let (Some(gateway), Some(users)) = (&self.gateway.database_url, &self.users.database_url)
-            && gateway.expose_secret() == users.expose_secret()
-        {
-            fault(
-                "users.database_url",
-                "is the gateway's database",
-                "each service owns a database: give it another name",
-            );
+        let mut databases = vec![("gateway", self.gateway.database_url.as_ref())];
+        for own in self.own() {
+            let shared = own.database_url.and_then(|url| {
+                let same = |(_, other): &&(_, Option<&SecretString>)| {
+                    other.is_some_and(|other| other.expose_secret() == url.expose_secret())
+                };
+                databases.iter().find(same).map(|(service, _)| *service)
+            });
+            if let Some(other) = shared {
+                fault(
+                    &format!("{}.database_url", own.name),
+                    &format!("is the database of {other}"),
+                    "each service owns a database: give it another name",
+                );
+            }
+            databases.push((own.name, own.database_url));
         }
         if self.mail.smtp_url.is_some() && self.mail.from.is_none() {
             fault("mail.smtp_url", "is set, and mail.from is not", "set mail.from to the sender's address");
         }
-        let listens = [
-            ("gateway.listen", self.gateway.listen),
-            ("users.listen", self.users.listen),
-            ("ops.listen", self.ops.listen),
-        ];
+        let own = self.own().into_iter().map(|own| (format!("{}.listen", own.name), own.listen));
+        let mut listens = vec![("gateway.listen".to_owned(), self.gateway.listen)];
+        listens.extend(own);
+        listens.push(("ops.listen".to_owned(), self.ops.listen));
         for (index, (key, address)) in listens.iter().enumerate() {
             if let Some((other, _)) = listens[..index].iter().find(|(_, earlier)| collide(*earlier, *address))
             {

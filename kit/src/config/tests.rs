@@ -62,7 +62,7 @@ fn an_empty_machine_gets_the_defaults() {
     assert_eq!(settings.gateway.access_token_ttl, Duration::from_mins(15));
     assert_eq!(settings.gateway.request_body_limit, 1 << 20);
     assert_eq!(settings.users.registration, Registration::Open);
-    assert_eq!(settings.gateway_database_url().expose_secret(), "sqlite:./platform-data/gateway.db");
+    assert_eq!(settings.database_url("gateway").expose_secret(), "sqlite:./platform-data/gateway.db");
     assert!(settings.gateway.trusted_proxies.is_empty() && settings.hash_workers() >= 1);
     assert!(loaded.warnings.is_empty() && loaded.file.is_none());
 }
@@ -263,6 +263,17 @@ fn keys_are_unique_and_their_sections_known() {
     assert_eq!(keys.len(), SETTINGS.len());
     let known: BTreeMap<_, _> = table::SECTIONS.iter().copied().collect();
     assert!(SETTINGS.iter().filter_map(Setting::section).all(|section| known.contains_key(section)));
+}
+
+#[test]
+fn a_declared_service_can_not_have_the_name_of_one_of_the_platform_s_own() {
+    for name in ["users", "gateway"] {
+        let text = format!(
+            "[[service]]\nname = \"{name}\"\nopenapi = \"o.yaml\"\nurls = [\"http://127.0.0.1:1\"]\n"
+        );
+        let faults = with_services(&text).unwrap_err();
+        assert!(faults.0[0].to_string().contains("of the platform's own"), "{faults:?}");
+    }
 }
 
 fn with_services(text: &str) -> Result<Loaded, Faults> {

@@ -7,7 +7,7 @@ use crate::{execute, expected_schema, rows, schema_of};
 
 on_both_databases! {
     async fn forward_and_back_and_forward_again_ends_in_the_same_schema(database: TestDatabase) {
-        for service in Service::ALL {
+        for service in Service::ALL.iter().copied() {
             let all = service.schema().migrations;
             assert_eq!(up(service, database.url(), None).await.unwrap(), all);
             assert_eq!(up(service, database.url(), None).await.unwrap(), Vec::<String>::new());
@@ -19,7 +19,7 @@ on_both_databases! {
         let left: Vec<String> =
             schema_of(&open).await.into_iter().filter(|line| !line.contains("_migrations")).collect();
         assert_eq!(left, Vec::<String>::new());
-        for service in Service::ALL {
+        for service in Service::ALL.iter().copied() {
             up(service, database.url(), None).await.unwrap();
         }
         assert_eq!(schema_of(&open).await, expected_schema(&database).await);
@@ -41,7 +41,7 @@ on_both_databases! {
     }
 
     async fn fresh_starts_from_nothing_and_leaves_the_other_service_alone(database: TestDatabase) {
-        for service in Service::ALL {
+        for service in Service::ALL.iter().copied() {
             up(service, database.url(), None).await.unwrap();
         }
         let open = database.open().await;

@@ -47,7 +47,7 @@ async fn expected_schema(like: &TestDatabase) -> Vec<String> {
         Some(_) => TestDatabase::sqlite(),
         None => TestDatabase::postgres().await,
     };
-    for service in migration::Service::ALL {
+    for service in migration::Service::ALL.iter().copied() {
         migration::up(service, alone.url(), None).await.unwrap();
     }
     let database = alone.open().await;

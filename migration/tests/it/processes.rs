@@ -17,13 +17,13 @@ const DOWN_FIRST: &str = "MIGRATION_TEST_DOWN_FIRST";
 async fn other_process() {
     let url = env::var(URL).unwrap().parse().unwrap();
     loop {
-        for service in Service::ALL {
+        for service in Service::ALL.iter().copied() {
             up(service, &url, None).await.unwrap();
         }
         if env::var_os(DOWN_FIRST).is_none() {
             break;
         }
-        for service in Service::ALL {
+        for service in Service::ALL.iter().copied() {
             down(service, &url, None).await.unwrap();
         }
     }
@@ -52,7 +52,7 @@ on_both_databases! {
                 assert!(other.wait().await.unwrap().success());
             }
             assert_eq!(schema_of(&open).await, expected);
-            for service in Service::ALL {
+            for service in Service::ALL.iter().copied() {
                 let applied = rows(&open, &format!("SELECT version FROM {} ORDER BY version", service.schema().table)).await;
                 assert_eq!(applied, service.schema().migrations);
                 down(service, database.url(), None).await.unwrap();
@@ -70,7 +70,7 @@ on_both_databases! {
                 let _ = migration::status(Service::Users, database.url()).await.unwrap();
             }
             other.kill().await.unwrap();
-            for service in Service::ALL {
+            for service in Service::ALL.iter().copied() {
                 up(service, database.url(), None).await.unwrap();
             }
             assert_eq!(schema_of(&open).await, expected, "round {round}");

@@ -13,9 +13,11 @@ use crate::settings::local_url;
 
 /// Writes it to standard output; a reader that is gone changes nothing.
 pub(super) fn print(context: &mut Context, global: &Global, settings: &Settings, run: &RunFile, fresh: bool) {
-    let [gateway, users, ops] =
-        [run.gateway, run.users, run.ops].map(|address| address.map(tracing::field::display));
-    tracing::info!(pid = run.pid, gateway, users, ops, "serving");
+    let [gateway, ops] = [run.gateway, run.ops].map(|address| address.map(tracing::field::display));
+    tracing::info!(pid = run.pid, gateway, ops, "serving");
+    for (service, address) in &run.services {
+        tracing::info!(service, %address, "serving");
+    }
     if context.quiet {
         return;
     }
@@ -28,8 +30,9 @@ pub(super) fn print(context: &mut Context, global: &Global, settings: &Settings,
 
 fn text(global: &Global, settings: &Settings, run: &RunFile, fresh: bool) -> String {
     let mut text = format!("platform {} is running (process {})\n\n", run.version, run.pid);
+    let widest = run.services.keys().map(String::len).max().unwrap_or_default().max(6) + 2;
     let mut line = |name: &str, value: &str| {
-        let _ = writeln!(text, "  {name:<8}{value}");
+        let _ = writeln!(text, "  {name:<widest$}{value}");
     };
     if let Some(address) = run.gateway {
         let url = local_url(address);
@@ -42,8 +45,9 @@ fn text(global: &Global, settings: &Settings, run: &RunFile, fresh: bool) -> Str
     if let Some(address) = run.ops {
         line("Ready", &format!("{}/readyz", local_url(address)));
     }
-    if let Some(address) = run.users {
-        line("Users", &format!("{} (internal)", local_url(address)));
+    for (name, address) in &run.services {
+        let (first, rest) = name.split_at_checked(1).unwrap_or((name, ""));
+        line(&format!("{}{rest}", first.to_uppercase()), &format!("{} (internal)", local_url(*address)));
     }
     line("Data", &settings.data_dir.display().to_string());
     if run.gateway.is_some() {

@@ -1,5 +1,7 @@
 //! SIGHUP: the configuration is read again, and takes the place of the running one whole or not at all.
 
+use std::collections::BTreeMap;
+
 use gateway::{MasterKey, Reloader};
 use kit::config::{self, Settings, Sources};
 use kit::telemetry::LogLevel;
@@ -25,7 +27,7 @@ pub(super) struct Reloading {
 pub(super) struct RunningGateway {
     pub(super) reloader: Reloader,
     pub(super) key: MasterKey,
-    pub(super) users_url: String,
+    pub(super) service_urls: BTreeMap<&'static str, String>,
 }
 
 impl Reloading {
@@ -57,7 +59,7 @@ impl Reloading {
         loaded.settings.replaceable(&self.running).map_err(lines)?;
         if let Some(gateway) = &self.gateway {
             let config =
-                settings::checked_gateway(&loaded.settings, gateway.key.clone(), gateway.users_url.clone())
+                settings::checked_gateway(&loaded.settings, gateway.key.clone(), gateway.service_urls.clone())
                     .map_err(lines)?;
             let reloaded = gateway.reloader.reload(&config).await;
             reloaded.map_err(|error| {

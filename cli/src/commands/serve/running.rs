@@ -1,7 +1,7 @@
 //! From the first request to the last: serve, stop on a signal, drain, and end at once on a second one.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::reloading::Reloading;
@@ -61,8 +61,8 @@ pub(super) async fn until_stopped(
     mut signals: Signals,
     mut reloading: Reloading,
 ) -> Outcome {
-    // The gateway drains first: its last requests still need the users service.
-    let (stop_gateway, stop_users) = (CancellationToken::new(), CancellationToken::new());
+    // The gateway drains first: its last requests still need the services.
+    let (stop_gateway, stop_services) = (CancellationToken::new(), CancellationToken::new());
     let mut gateway = started.gateway.map(|service| {
         let stop = stop_gateway.clone();
         tokio::spawn(async move {
@@ -70,15 +70,16 @@ pub(super) async fn until_stopped(
             Ok(())
         })
     });
-    let mut users = started.users.map(|service| {
-        let stop = stop_users.clone();
-        tokio::spawn(async move { service.run(stop).await.map_err(|error| error.to_string()) })
-    });
+    let mut services = JoinSet::new();
+    for (name, service) in started.services {
+        let stop = stop_services.clone();
+        services.spawn(async move { (name, service.run(stop).await.map_err(|error| error.to_string())) });
+    }
     let ended = loop {
         let asked = tokio::select! {
             asked = signals.next() => asked,
-            ended = end_of(&mut gateway) => break Some(("the gateway", ended)),
-            ended = end_of(&mut users) => break Some(("the users service", ended)),
+            ended = end_of(&mut gateway) => break Some(("the gateway".to_owned(), ended)),
+            Some(ended) = services.join_next() => break Some(named(ended)),
         };
         match asked {
             Asked::Stop => break None,
@@ -103,8 +104,12 @@ pub(super) async fn until_stopped(
     let drained = async {
         stop_gateway.cancel();
         let gateway = stopped(gateway).await;
-        stop_users.cancel();
-        gateway.and(stopped(users).await)
+        stop_services.cancel();
+        let mut outcome = gateway;
+        while let Some(ended) = services.join_next().await {
+            outcome = outcome.and(named(ended).1);
+        }
+        outcome
     };
     let drained = tokio::select! {
         drained = drained => drained,
@@ -118,10 +123,18 @@ pub(super) async fn until_stopped(
     Ok(())
 }
 
-/// A service that runs.
+/// How a service ended, with its name.
+fn named(ended: Result<(&'static str, Result<(), String>), JoinError>) -> (String, Result<(), String>) {
+    match ended {
+        Ok((name, ended)) => (format!("the {name} service"), ended),
+        Err(error) => ("a service".to_owned(), Err(format!("it failed: {error}"))),
+    }
+}
+
+/// A gateway that runs.
 type Running = JoinHandle<Result<(), String>>;
 
-/// Waits for a service to end by itself; one that is not there never does.
+/// Waits for the gateway to end by itself; one that is not there never does.
 async fn end_of(service: &mut Option<Running>) -> Result<(), String> {
     match service {
         Some(running) => result(running.await),
@@ -129,7 +142,7 @@ async fn end_of(service: &mut Option<Running>) -> Result<(), String> {
     }
 }
 
-/// Waits for a service that was told to stop.
+/// Waits for the gateway, which was told to stop.
 async fn stopped(service: Option<Running>) -> Result<(), String> {
     match service {
         Some(running) => result(running.await),

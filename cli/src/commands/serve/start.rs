@@ -1,11 +1,13 @@
 //! Everything before the first request: folder, key, schemas, listeners; each fault with what mends it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use kit::config::Settings;
 use kit::database::DatabaseUrl;
+use kit::service::Service;
 use migration::Service as Schema;
 
 use super::Plan;
@@ -13,14 +15,16 @@ use crate::commands::migrate;
 use crate::data_folder;
 use crate::failure::{Failure, Outcome};
 use crate::run_file::RunFile;
+use crate::services;
 use crate::settings;
 
 /// Services that are bound and not serving yet.
 pub(super) struct Started {
     pub(super) gateway: Option<gateway::Service>,
-    pub(super) users: Option<users::Service>,
-    /// What the gateway was told that stands in no file: its key, and where the users service is.
-    pub(super) of_gateway: Option<(gateway::MasterKey, String)>,
+    /// What the gateway was told that stands in no file: its key, and where the other services are.
+    pub(super) of_gateway: Option<(gateway::MasterKey, BTreeMap<&'static str, String>)>,
+    /// The others, by name.
+    pub(super) services: Vec<(&'static str, Service)>,
     /// The databases were made just now.
     pub(super) fresh: bool,
 }
@@ -31,7 +35,7 @@ pub(super) async fn start(settings: &Settings, plan: &Plan) -> Outcome<Started> 
     prepare_folders(settings, plan, &targets)?;
     refuse_second(settings, plan)?;
     let mut settings = settings.clone();
-    let key = match (plan.gateway, plan.users || plan.migrate) {
+    let key = match (plan.gateway, !plan.services.is_empty() || plan.migrate) {
         (false, _) => None,
         (true, true) => Some(data_folder::master_key_or_new(&settings)?),
         // One replica of several never invents a key of its own.
@@ -45,38 +49,35 @@ pub(super) async fn start(settings: &Settings, plan: &Plan) -> Outcome<Started> 
     let fresh = schemas(plan, &targets).await?;
     let listeners = if plan.gateway {
         let listeners = listeners(&settings).await?;
-        // Where the port was 0, the users service and the issuer of tokens learn here which it is.
+        // Where the port was 0, the other services and the issuer of tokens learn here which it is.
         settings.gateway.listen = listeners.address();
         Some(listeners)
     } else {
         None
     };
-    let users = if plan.users {
-        Some(users::bind(settings::users(&settings)?).await.map_err(|error| users_failed(&error))?)
-    } else {
-        None
-    };
-    let users_url = settings::users_url(&settings, users.as_ref().map(users::Service::address));
-    let of_gateway = key.clone().map(|key| (key, users_url.clone())).filter(|_| plan.gateway);
+    let mut bound = Vec::new();
+    for name in &plan.services {
+        bound.push((*name, services::bind(name, &settings).await?));
+    }
+    let addresses: Vec<_> = bound.iter().map(|(name, service)| (*name, service.address())).collect();
+    let urls = settings::service_urls(&settings, &addresses);
+    let of_gateway = key.clone().map(|key| (key, urls.clone())).filter(|_| plan.gateway);
     let gateway = match key.zip(listeners) {
         Some((key, listeners)) => {
-            let config = settings::gateway(&settings, key, users_url)?;
+            let config = settings::gateway(&settings, key, urls)?;
             Some(gateway::bind_on(listeners, config).await.map_err(|error| gateway_failed(&error))?)
         }
         None => None,
     };
-    Ok(Started { gateway, users, of_gateway, fresh })
+    Ok(Started { gateway, services: bound, of_gateway, fresh })
 }
 
 fn targets(settings: &Settings, plan: &Plan) -> Outcome<Vec<(Schema, DatabaseUrl)>> {
-    let mut targets = Vec::new();
-    if plan.users {
-        targets.push((Schema::Users, settings::users_database(settings)?));
-    }
-    if plan.gateway {
-        targets.push((Schema::Gateway, settings::gateway_database(settings)?));
-    }
-    Ok(targets)
+    let names = plan.services.iter().copied().chain(plan.gateway.then_some(services::GATEWAY));
+    names
+        .filter_map(|name| Some((name, services::schema(name)?)))
+        .map(|(name, schema)| Ok((schema, settings::database(settings, name)?)))
+        .collect()
 }
 
 /// Whether anything that must last is kept in the data folder.
@@ -109,21 +110,23 @@ fn prepare_folders(settings: &Settings, plan: &Plan, targets: &[(Schema, Databas
 pub(super) fn run_file_path(settings: &Settings, plan: &Plan) -> PathBuf {
     let path = settings.run_file();
     if !plan.gateway && RunFile::of_running(&path).is_some() {
-        path.with_file_name("platform-users.run")
+        path.with_file_name(format!("platform-{}.run", plan.services.join("-")))
     } else {
         path
     }
 }
 
-/// Two gateways, or two users services, on one data folder are a mistake.
+/// Two gateways, or two of one service, on one data folder are a mistake.
 fn refuse_second(settings: &Settings, plan: &Plan) -> Outcome {
     let path = settings.run_file();
     let Some(run) = RunFile::of_running(&path) else { return Ok(()) };
-    let same = (plan.gateway && run.gateway.is_some()) || (plan.users && run.users.is_some());
+    let same = (plan.gateway && run.gateway.is_some())
+        || plan.services.iter().any(|name| run.services.contains_key(*name));
     if !same {
         return Ok(());
     }
-    let place = run.gateway.or(run.users).map(settings::local_url).unwrap_or_default();
+    let place =
+        run.gateway.or(run.services.values().next().copied()).map(settings::local_url).unwrap_or_default();
     Err(Failure::failed(format!("the platform runs already: process {} at {place}", run.pid))
         .because(format!("so says {}", path.display()))
         .next(format!("Stop it with `kill {}`, or use another folder by --data-dir.", run.pid)))
@@ -168,7 +171,7 @@ async fn schemas(plan: &Plan, targets: &[(Schema, DatabaseUrl)]) -> Outcome<bool
     Ok(fresh)
 }
 
-fn not_bound(setting: &str, address: SocketAddr, error: &io::Error) -> Failure {
+pub(crate) fn not_bound(setting: &str, address: SocketAddr, error: &io::Error) -> Failure {
     let failure = Failure::failed(format!("can't listen on {address} ({setting})"));
     let variable = kit::config::table::variable(setting);
     match error.kind() {
@@ -182,13 +185,6 @@ fn not_bound(setting: &str, address: SocketAddr, error: &io::Error) -> Failure {
             .because("ports below 1024 need a privilege that this process does not have")
             .next(format!("Choose another by {variable}.")),
         _ => failure.caused_by(error),
-    }
-}
-
-fn users_failed(error: &users::StartError) -> Failure {
-    match error {
-        users::StartError::Listen { address, cause } => not_bound("users.listen", *address, cause),
-        _ => Failure::failed("the users service can't start").caused_by(error),
     }
 }
 

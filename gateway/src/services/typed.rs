@@ -1,0 +1,66 @@
+//! Services of the platform's own, bound by their Rust contracts: the one list of them in the gateway.
+
+use std::sync::Arc;
+
+use contract::document::DocumentError;
+use poem_openapi::OpenApi;
+use serde_json::Value;
+
+use super::proxied::{Binding, Proxied};
+
+macro_rules! bind {
+    ($($service:ident),+ $(,)?) => {
+        /// The services that a gateway calls by contracts it was built with.
+        pub const SERVICES: &[&str] = &[$(contract::$service::SERVICE),+];
+
+        /// One of something for each of them.
+        #[derive(Clone)]
+        pub(crate) struct Typed<T> {
+            $(pub(crate) $service: T,)+
+        }
+
+        impl<T> Typed<T> {
+            /// What `make` makes of each one's name.
+            ///
+            /// # Errors
+            /// The first of `make`.
+            pub(crate) fn each<E>(mut make: impl FnMut(&'static str) -> Result<T, E>) -> Result<Self, E> {
+                Ok(Self { $($service: make(contract::$service::SERVICE)?),+ })
+            }
+
+            /// What `make` makes of each.
+            pub(crate) fn map<O>(&self, make: impl Fn(&'static str, &T) -> O) -> Typed<O> {
+                Typed { $($service: make(contract::$service::SERVICE, &self.$service)),+ }
+            }
+
+            /// All, by name.
+            pub(crate) fn all(&self) -> Vec<(&'static str, &T)> {
+                vec![$((contract::$service::SERVICE, &self.$service)),+]
+            }
+        }
+
+        impl Typed<Arc<Binding>> {
+            /// Their operations, forwarded.
+            pub(crate) fn forwarded(self) -> impl OpenApi + use<> {
+                // A tuple of one is no API; one that begins with nothing is.
+                ((), $(Proxied::<contract::$service::Public>::new(self.$service)),+)
+            }
+        }
+
+        /// Their documents, each with the service it is of.
+        ///
+        /// # Errors
+        /// An operation without a policy.
+        pub(crate) fn documents() -> Result<Vec<(&'static str, Value)>, DocumentError> {
+            let mut documents = Vec::new();
+            $(documents.extend(
+                contract::$service::documents()?
+                    .into_iter()
+                    .map(|document| (contract::$service::SERVICE, document)),
+            );)+
+            Ok(documents)
+        }
+    };
+}
+
+bind!(users);
