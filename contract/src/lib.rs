@@ -5,6 +5,7 @@
 //! service imports no other service.
 
 pub mod caller;
+pub mod compare;
 pub mod document;
 pub mod email;
 pub mod ids;

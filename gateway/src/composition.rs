@@ -116,7 +116,7 @@ pub(crate) fn public(
                     limit,
                 )
                 .guarded(guard),
-                typed(parts, &operations, limit),
+                typed(parts, &operations),
             ),
             operations,
             limiting,
@@ -159,7 +159,7 @@ pub(crate) fn public(
 }
 
 /// Services of the platform's own.
-fn typed(parts: &Parts, operations: &Arc<Vec<Operation>>, limit: BodyLimit) -> impl OpenApi + use<> {
+fn typed(parts: &Parts, operations: &Arc<Vec<Operation>>) -> impl OpenApi + use<> {
     parts
         .upstreams
         .map(|service, upstream| {
@@ -171,7 +171,7 @@ fn typed(parts: &Parts, operations: &Arc<Vec<Operation>>, limit: BodyLimit) -> i
                 sessions: Arc::clone(&parts.sessions),
                 audit: Arc::clone(&parts.audit),
                 outbox: Arc::clone(&parts.outbox),
-                limit,
+                limit: parts.limit,
                 trusted_proxies: parts.trusted_proxies.clone(),
             })
         })

@@ -58,9 +58,12 @@ impl Reloading {
         let loaded = config::load(&self.sources).map_err(lines)?;
         loaded.settings.replaceable(&self.running).map_err(lines)?;
         if let Some(gateway) = &self.gateway {
-            let config =
-                settings::checked_gateway(&loaded.settings, gateway.key.clone(), gateway.service_urls.clone())
-                    .map_err(lines)?;
+            let config = settings::checked_gateway(
+                &loaded.settings,
+                gateway.key.clone(),
+                gateway.service_urls.clone(),
+            )
+            .map_err(lines)?;
             let reloaded = gateway.reloader.reload(&config).await;
             reloaded.map_err(|error| {
                 error.to_string().lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>()
