@@ -58,6 +58,8 @@ pub enum ProblemKind {
     UnsupportedMediaType,
     /// 417: `Expect` holds something other than `100-continue`.
     ExpectationFailed,
+    /// 426: the operation is a WebSocket.
+    UpgradeRequired,
     /// 422: values that don't fit, listed in `errors`.
     InvalidValues,
     /// 429, with `Retry-After`.
@@ -102,6 +104,7 @@ impl ProblemKind {
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::ExpectationFailed => StatusCode::EXPECTATION_FAILED,
+            Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::InvalidValues => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -138,6 +141,7 @@ impl ProblemKind {
             Self::UriTooLong => "uri-too-long",
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::ExpectationFailed => "expectation-failed",
+            Self::UpgradeRequired => "upgrade-required",
             Self::InvalidValues => "invalid-values",
             Self::TooManyRequests => "too-many-requests",
             Self::HeadTooLarge => "head-too-large",
@@ -174,6 +178,7 @@ impl ProblemKind {
             Self::UriTooLong => "URI too long",
             Self::UnsupportedMediaType => "Unsupported media type",
             Self::ExpectationFailed => "Expectation failed",
+            Self::UpgradeRequired => "Upgrade required",
             Self::InvalidValues => "Invalid values",
             Self::TooManyRequests => "Too many requests",
             Self::HeadTooLarge => "Request head too large",
@@ -202,6 +207,7 @@ impl ProblemKind {
             415 => Self::UnsupportedMediaType,
             417 => Self::ExpectationFailed,
             422 => Self::InvalidValues,
+            426 => Self::UpgradeRequired,
             429 => Self::TooManyRequests,
             431 => Self::HeadTooLarge,
             501 => Self::NotImplemented,

@@ -4,6 +4,7 @@
 //! 2. `kit::edge::Edge`: names the request before anything can fail, and turns every failure inside into a problem answer;
 //!    refuses paths and framing that two readers could read differently before any route sees them.
 //! 3. `LookUpKeys`: the key of a token that was signed a moment ago elsewhere is read before the token can be refused for it.
+//!    Before it `HandshakeToken` finds the token of a WebSocket where a page can send one.
 //! 4. `Door`: operations of declared services leave here, by a router that a reload swaps; their further way is in
 //!    `services/declared/forward.rs`.
 //! 5. The router, then `Limited`: a path that nobody has costs no token check; the gateway's own rate limits come before the
@@ -50,6 +51,7 @@ use crate::{
         limited::{Limited, Limiting},
         proxied::Binding,
     },
+    tunnels::HandshakeToken,
 };
 
 /// Paths beside the operations: the keys, the documents, the pages.
@@ -140,17 +142,10 @@ pub(crate) fn public(
         route = docs::routes(route, &parts.declared);
     }
     let route = route.nest_no_strip("/", api.into_endpoint()).map_to_response();
-    let shared = Shared {
-        authenticator: Arc::clone(&parts.authenticator),
-        trusted_proxies: parts.trusted_proxies.clone(),
-        limit,
-        cache: Arc::clone(&parts.cache),
-        rate_limits: Arc::clone(&parts.rate_limits),
-        rate_limit: parts.rate_limit.clone(),
-    };
-    let route = Door { inner: route, bound: Arc::clone(&parts.declared), shared: Arc::new(shared) };
+    let route = Door { inner: route, bound: Arc::clone(&parts.declared), shared: Arc::new(shared(parts)) };
     let route =
         LookUpKeys { inner: route, keyring: Arc::clone(&parts.keyring), issuers: Arc::clone(&parts.issuers) };
+    let route = HandshakeToken { inner: route };
     let bound = Arc::clone(&parts.declared);
     Edge::new(route, "gateway", Arc::new(paths), Trust::Nobody)
         .shared_with(parts.cors.clone())
@@ -176,6 +171,20 @@ fn typed(parts: &Parts, operations: &Arc<Vec<Operation>>) -> impl OpenApi + use<
             })
         })
         .forwarded()
+}
+
+/// What the operations of declared services share.
+fn shared(parts: &Parts) -> Shared {
+    Shared {
+        authenticator: Arc::clone(&parts.authenticator),
+        trusted_proxies: parts.trusted_proxies.clone(),
+        limit: parts.limit,
+        cache: Arc::clone(&parts.cache),
+        rate_limits: Arc::clone(&parts.rate_limits),
+        rate_limit: parts.rate_limit.clone(),
+        origins: parts.cors.clone().and(&parts.client_grants.issuer),
+        tunnels: Arc::clone(&parts.tunnels),
+    }
 }
 
 fn trail(parts: &Parts) -> AuditTrail {

@@ -15,6 +15,7 @@ mod serve;
 mod services;
 mod standing;
 mod store;
+mod tunnels;
 mod upstream;
 mod valkey;
 

@@ -16,6 +16,7 @@ use crate::{
     policy::rate_limit::RateRule,
     rate_limits::RateLimits,
     services::{declared::Bound, typed::Typed},
+    tunnels::Tunnels,
     upstream::{Upstream, UsersClient},
     valkey::Valkey,
 };
@@ -53,4 +54,5 @@ pub(crate) struct Parts {
     pub(crate) limit: BodyLimit,
     /// Whether the documents and pages are served.
     pub(crate) docs: bool,
+    pub(crate) tunnels: Arc<Tunnels>,
 }

@@ -9,6 +9,7 @@ pub(crate) mod concurrency;
 pub(crate) mod deadline;
 pub(crate) mod hop_by_hop;
 pub(crate) mod rate_limit;
+pub(crate) mod websocket;
 
 /// What a call says of the instance that took it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

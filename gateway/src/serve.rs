@@ -47,6 +47,7 @@ use crate::{
     },
     standing::{self, Standings},
     store,
+    tunnels::Tunnels,
     upstream::{PoolConfig, Upstream, UsersClient},
     valkey::Valkey,
 };
@@ -129,6 +130,7 @@ pub struct Service {
     parts: Parts,
     watch: Watch,
     reloader: Reloader,
+    drain_time: Duration,
 }
 
 /// The gateway's listeners, bound before anything else: whoever must know its address learns it from them, also where the
@@ -179,8 +181,9 @@ pub async fn bind_on(listeners: Listeners, config: Config) -> Result<Service, St
     let parts = parts(&config, database, server.address()).await?;
     let own = Database::connect(&config.database_url, WATCH_CONNECTIONS, "platform-gateway-watch").await?;
     let watch = watch::begin(Arc::clone(&parts.revoked), Arc::clone(&parts.keyring), own).await?;
+    let drain_time = config.limits.drain_time;
     let reloader = Reloader::new(parts.clone(), Arc::new(operations), own_document()?, config.services);
-    Ok(Service { server, ops, parts, watch, reloader })
+    Ok(Service { server, ops, parts, watch, reloader, drain_time })
 }
 
 async fn listen(setting: &'static str, address: SocketAddr, limits: Limits) -> Result<Server, StartError> {
@@ -280,6 +283,7 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         rate_limits: Arc::new(RateLimits::new(valkey.clone())),
         cache: Arc::new(new_cache(valkey.clone())),
         valkey,
+        tunnels: Arc::new(Tunnels::default()),
         rate_limit: config.rate_limits(),
         limit: config.body_limit(),
         docs: config.docs,
@@ -389,7 +393,7 @@ impl Service {
 
     /// Serves until `shutdown`, then drains: not ready at once, requests in flight finished, the database closed.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self { server, ops, parts, watch, reloader } = self;
+        let Self { server, ops, parts, watch, reloader, drain_time } = self;
         let public = reloader.current();
         let ready = Ready::new(checks(&parts.database), shutdown.clone());
         let own = parts.upstreams.all().into_iter().map(|(_, upstream)| Arc::clone(upstream)).collect();
@@ -400,8 +404,10 @@ impl Service {
         for (_, upstream) in parts.upstreams.all() {
             tokio::spawn(Arc::clone(upstream).watch(shutdown.clone()));
         }
+        let tunnels = Arc::clone(&parts.tunnels);
         tokio::join!(
             server.run(public, shutdown.clone()),
+            tunnels.run(shutdown.clone(), drain_time),
             ops.run(operations_listener(ready, standings), shutdown)
         );
         for (what, task) in [

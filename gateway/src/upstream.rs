@@ -15,7 +15,7 @@ mod users;
 
 #[allow(unused_imports, reason = "declared services and the operations page stand on these")]
 pub(crate) use self::{
-    body::UpstreamBody,
+    body::{Place, UpstreamBody},
     call::{Call, CallBody},
     client::Received,
     endpoint::BadUpstreamUrl,

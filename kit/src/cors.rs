@@ -45,6 +45,20 @@ impl Origins {
         origins.map(origin).collect::<Result<_, _>>().map(Self)
     }
 
+    /// With one more, where it is one: the listener's own.
+    #[must_use]
+    pub fn and(mut self, text: &str) -> Self {
+        self.0.extend(origin(text));
+        self
+    }
+
+    /// Whether a request comes from a page of a listed origin, or from no page at all.
+    #[must_use]
+    pub fn admit(&self, headers: &HeaderMap) -> bool {
+        let listed = |origin: &HeaderValue| origin.to_str().is_ok_and(|origin| self.0.contains(origin));
+        !headers.contains_key(header::ORIGIN) || single(headers).is_some_and(listed)
+    }
+
     /// What this request's page may do with the answer.
     #[must_use]
     pub fn judge(&self, request: &Request) -> Sharing {

@@ -54,6 +54,23 @@ struct RateLimited {
     rule: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Tunnelled {
+    service: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TunnelEnded {
+    service: String,
+    closed_by: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TunnelBytes {
+    service: String,
+    direction: &'static str,
+}
+
 type Times<L> = Family<L, Histogram, fn() -> Histogram>;
 
 struct Measured {
@@ -64,6 +81,28 @@ struct Measured {
     calls: Times<Called>,
     violations: Family<Broken, Counter>,
     rate_limited: Family<RateLimited, Counter>,
+    tunnels: Tunnels,
+}
+
+/// Tunnels between clients and services.
+struct Tunnels {
+    open: Family<Tunnelled, Gauge>,
+    ended: Family<TunnelEnded, Counter>,
+    bytes: Family<TunnelBytes, Counter>,
+}
+
+impl Tunnels {
+    fn new(registry: &mut Registry) -> Self {
+        let new = Self { open: Family::default(), ended: Family::default(), bytes: Family::default() };
+        registry.register("tunnels_open", "WebSockets that are open", new.open.clone());
+        registry.register("tunnels", "WebSockets that have ended, by who ended them", new.ended.clone());
+        registry.register(
+            "tunnel_bytes",
+            "Bytes of WebSockets that have ended, from the client (in) and to it (out)",
+            new.bytes.clone(),
+        );
+        new
+    }
 }
 
 fn times<L: Clone + std::hash::Hash + Eq>() -> Times<L> {
@@ -103,7 +142,8 @@ impl Measured {
         );
         let rate_limited = Family::default();
         registry.register("rate_limited", "Requests refused by a rate limit", rate_limited.clone());
-        Self { registry, requests, durations, in_flight, calls, violations, rate_limited }
+        let tunnels = Tunnels::new(&mut registry);
+        Self { registry, requests, durations, in_flight, calls, violations, rate_limited, tunnels }
     }
 }
 
@@ -168,6 +208,22 @@ struct OfInstance {
 }
 
 type Instances = Arc<dyn Fn() -> Vec<UpstreamInstance> + Send + Sync>;
+
+/// A WebSocket to a service is open.
+pub fn tunnel_opened(service: &str) {
+    MEASURED.tunnels.open.get_or_create(&Tunnelled { service: service.to_owned() }).inc();
+}
+
+/// It has ended.
+pub fn tunnel_closed(service: &str, closed_by: &'static str, bytes_in: u64, bytes_out: u64) {
+    let tunnels = &MEASURED.tunnels;
+    tunnels.open.get_or_create(&Tunnelled { service: service.to_owned() }).dec();
+    tunnels.ended.get_or_create(&TunnelEnded { service: service.to_owned(), closed_by }).inc();
+    for (direction, bytes) in [("in", bytes_in), ("out", bytes_out)] {
+        let labels = TunnelBytes { service: service.to_owned(), direction };
+        tunnels.bytes.get_or_create(&labels).inc_by(bytes);
+    }
+}
 
 /// `/metrics`. Not for a public listener.
 #[derive(Clone, Default)]

@@ -158,13 +158,16 @@ async fn serve_connection<E>(
         if too_large {
             request.extensions_mut().insert(HeadTooLarge);
         }
-        let app = Arc::clone(&app);
+        let (app, progress) = (Arc::clone(&app), Arc::clone(&progress));
         async move {
             let response = match app.call(request).await {
                 Ok(output) => output.into_response(),
                 Err(error) => error.into_response(),
             };
             let response: hyper::Response<_> = response.into();
+            if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
+                progress.upgrade();
+            }
             Ok::<_, std::convert::Infallible>(response.map(|body| connection::Answer::new(body, guard)))
         }
     });

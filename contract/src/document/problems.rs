@@ -51,6 +51,7 @@ pub fn response(status: u16, oauth: bool) -> Value {
         413 => "The body is too large",
         415 => "The media type is not taken",
         422 => "Values do not fit; each is listed",
+        426 => "The operation is a WebSocket: an upgrade is needed",
         429 => "Too many requests",
         431 => "The request's head is too large",
         500 => "A fault of ours",

@@ -249,7 +249,10 @@ impl Authenticator {
     }
 
     /// Expiry and revocation, of the token, its session, its user and its key, asked every time.
-    fn still_good(&self, verified: &Verified) -> Result<(), Problem> {
+    ///
+    /// # Errors
+    /// 401 for a token that is not good any more, 503 while that can't be known.
+    pub(crate) fn still_good(&self, verified: &Verified) -> Result<(), Problem> {
         let (known, expires) = match &verified.source {
             Source::None => return Ok(()),
             Source::Own(signed) => (self.access.load().verifying.knows(&signed.kid), signed.claims.exp),

@@ -10,6 +10,7 @@ mod publish;
 mod router;
 mod rules;
 mod source;
+mod websocket;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -20,6 +21,7 @@ use kit::{
     operation_name::OperationName,
 };
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{door::Door, forward::Shared};
@@ -38,6 +40,9 @@ use crate::{
 
 /// How often an instance is asked whether it is well.
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Tunnels that a service has open at most, where its settings say nothing.
+const MAX_TUNNELS: usize = 1024;
 
 /// Times that a service has where its settings say none.
 #[derive(Debug, Clone, Copy)]
@@ -182,11 +187,17 @@ impl Bound {
         let settings = &declared.settings;
         let document = Source::named(&settings.openapi, &declared.folder).read().await?;
         let prepared = prepare(settings, document, taken)?;
+        let pool = pool(declared, times);
+        let idle = pool.idle_time;
+        let max_tunnels = settings.max_tunnels.unwrap_or(MAX_TUNNELS).min(Semaphore::MAX_PERMITS);
         let service = Arc::new(Service {
             name: settings.name.to_string(),
             prefix: prepare::prefix(settings)?,
-            upstream: upstream(pool(declared, times), before)?,
+            upstream: upstream(pool, before)?,
             issuers: settings.issuers.clone(),
+            idle,
+            tunnels: Arc::new(Semaphore::new(max_tunnels)),
+            max_tunnels,
         });
         let mut published = prepared.document.clone();
         for operation in Operation::all(&prepared.document)? {
@@ -201,6 +212,7 @@ impl Bound {
                 service: Arc::clone(&service),
                 rules,
                 head: prepared.has_head(&origin.path),
+                is_websocket: prepared.websockets.contains(&operation.id),
                 operation: operation.clone(),
             };
             self.router.add(&operation.path, operation.method.clone(), Arc::new(target))?;

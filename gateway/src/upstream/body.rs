@@ -38,15 +38,19 @@ pub(crate) struct UpstreamBody {
     waits: Option<Instant>,
 }
 
+/// A tunnel's place at an instance.
+pub(crate) struct Place(#[expect(dead_code, reason = "held, to be given back")] Use);
+
 impl UpstreamBody {
     pub(super) fn new(
         incoming: Incoming,
         held: (Use, Permit),
         limits: Arc<Limits>,
         total: Option<(Instant, Duration)>,
+        is_tunnel: bool,
     ) -> Self {
         let begun = Instant::now();
-        let is_over = incoming.is_end_stream();
+        let is_over = incoming.is_end_stream() && !is_tunnel;
         let mut body = Self {
             incoming,
             held: Some(held),
@@ -61,6 +65,14 @@ impl UpstreamBody {
             body.end(Outcome::Good);
         }
         body
+    }
+
+    /// For an answer of status 101: the call has gone well and is none of those in flight any more, but its instance is in use as
+    /// long as the place is kept.
+    pub(crate) fn into_place(mut self) -> Option<Place> {
+        let (mut used, _permit) = self.held.take()?;
+        used.settle(Outcome::Good);
+        Some(Place(used))
     }
 
     /// Gives back what the call held. An answer of status 5xx has settled what it says of the instance before its body.

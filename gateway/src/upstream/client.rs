@@ -110,7 +110,7 @@ impl Upstream {
     }
 
     /// Sends a call and gives the answer's head as soon as it is there. It follows no redirect and unpacks nothing. For a 101
-    /// the caller takes `hyper::upgrade::on(response)`; the tunnel counts as in flight while the response's body is kept. The
+    /// the caller takes `hyper::upgrade::on(response)` and keeps the [place](UpstreamBody::into_place) of its body. The
     /// service is told which trace it is part of.
     pub(crate) async fn send(&self, mut call: Call) -> Result<Response<UpstreamBody>, UpstreamFault> {
         let measured = Measured::begin(&self.limits.service, &call.method, &mut call.headers);
@@ -159,9 +159,10 @@ impl Upstream {
                     let Some(permit) = permit.take() else { return Err(UpstreamFault::Shed(0)) };
                     let total = sending.deadline.end().zip(sending.total);
                     let limits = std::sync::Arc::clone(&self.limits);
+                    let is_tunnel = response.status() == StatusCode::SWITCHING_PROTOCOLS;
                     return Ok(response.map(|incoming| {
                         let total = total.map(|(end, time)| (end.into(), time));
-                        UpstreamBody::new(incoming, (used, permit), limits, total)
+                        UpstreamBody::new(incoming, (used, permit), limits, total, is_tunnel)
                     }));
                 }
                 Err(failed) => {

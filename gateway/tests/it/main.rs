@@ -27,3 +27,4 @@ mod telemetry;
 mod throttling;
 mod tokens;
 mod upstream_trouble;
+mod websockets;

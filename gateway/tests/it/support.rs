@@ -8,6 +8,7 @@ mod raw;
 mod service;
 mod smtp;
 mod socket;
+mod websocket;
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
@@ -26,6 +27,7 @@ pub(crate) use self::{
     service::{PASSWORD, UsersDouble},
     smtp::Smtp,
     socket::exchange,
+    websocket::{EchoService, close_code, exchange_text},
 };
 
 /// A running gateway.

@@ -68,6 +68,12 @@ pub struct ServiceSettings {
     /// Requests in flight at most; more are shed with 503. 1,024 by default.
     #[serde(default)]
     pub max_in_flight: Option<usize>,
+    /// Tunnels (WebSocket) open at once at most; more are refused with 503. 1,024 by default.
+    #[serde(default)]
+    pub max_tunnels: Option<usize>,
+    /// Paths of tunnels that its document does not tell of, such as `/chat/{room}`.
+    #[serde(default)]
+    pub websockets: Vec<String>,
     /// Further attempts after the first, where repeating is safe; 2 by default.
     #[serde(default)]
     pub retries: Option<u32>,
@@ -115,6 +121,8 @@ pub struct OperationSettings {
     pub cache: Option<bool>,
     /// How often it may be called.
     pub rate_limit: Option<String>,
+    /// It is a WebSocket, also if its document has no response 101.
+    pub websocket: bool,
     /// Not routed, and not in the document.
     pub hidden: bool,
     /// What is changed in its requests, after the service's own changes.

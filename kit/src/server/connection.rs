@@ -24,8 +24,9 @@ use tokio::{
 const IDLE: u8 = 0;
 const HEAD: u8 = 1;
 const REQUEST: u8 = 2;
+const TUNNEL: u8 = 3;
 
-/// What a connection is doing: waiting, receiving a head, or busy with a request.
+/// What a connection is doing: waiting, receiving a head, busy with a request, or no HTTP any more.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     state: AtomicU8,
@@ -40,6 +41,15 @@ impl Progress {
     pub(super) fn begin(self: &Arc<Self>) -> Busy {
         self.state.store(REQUEST, Ordering::Relaxed);
         Busy(Arc::clone(self))
+    }
+
+    /// The answer is 101: what follows are no heads.
+    pub(super) fn upgrade(&self) {
+        self.state.store(TUNNEL, Ordering::Relaxed);
+    }
+
+    fn is_tunnel(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == TUNNEL
     }
 }
 
@@ -60,7 +70,8 @@ pub(super) struct Busy(Arc<Progress>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.state.store(IDLE, Ordering::Relaxed);
+        let state = &self.0.state;
+        let _ = state.compare_exchange(REQUEST, IDLE, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 
@@ -214,6 +225,9 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.progress.is_tunnel() {
+            return Pin::new(&mut self.stream).poll_write(context, bytes);
+        }
         if self.refusal.is_none() {
             match refused_status(bytes) {
                 None => return Pin::new(&mut self.stream).poll_write(context, bytes),
@@ -258,6 +272,9 @@ impl AsyncWrite for Connection {
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let first = buffers.iter().find(|buffer| !buffer.is_empty());
+        if self.progress.is_tunnel() {
+            return Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
+        }
         if self.refusal.is_some() || first.is_some_and(|first| refused_status(first).is_some()) {
             let first = first.map_or(&[][..], |first| first);
             return self.poll_write(context, first);

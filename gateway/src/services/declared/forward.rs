@@ -1,6 +1,6 @@
 //! Forwards a request to a declared service. The stages stand here in their order; each is a module of its own.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use contract::{
@@ -10,10 +10,11 @@ use contract::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts, uri::PathAndQuery};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use kit::{
-    body::BodyLimit, client_address::TrustedProxies, config::ContractMode, edge::AskedForHead,
+    body::BodyLimit, client_address::TrustedProxies, config::ContractMode, cors::Origins, edge::AskedForHead,
     operation_name::OperationName, request_id::RequestId,
 };
 use poem::{Body, Request, Response, error::ResponseError};
+use tokio::sync::Semaphore;
 
 use super::{
     measured::{Measured, Overrun},
@@ -28,6 +29,7 @@ use crate::{
     },
     rate_limits::RateLimits,
     services::proxied::{client_address, request_id},
+    tunnels::Tunnels,
     upstream::{
         Call, CallBody, Upstream, UpstreamBody,
         headers::{Told, to_client, to_service},
@@ -43,6 +45,9 @@ pub(crate) struct Shared {
     pub(crate) rate_limits: Arc<RateLimits>,
     /// What holds for every operation, beside the rules of its service.
     pub(crate) rate_limit: Vec<RateRule>,
+    /// Whose pages may open tunnels.
+    pub(crate) origins: Origins,
+    pub(crate) tunnels: Arc<Tunnels>,
 }
 
 /// A service that is called.
@@ -52,6 +57,11 @@ pub(crate) struct Service {
     pub(crate) upstream: Arc<Upstream>,
     /// Whose tokens it takes beside the gateway's own.
     pub(crate) issuers: Vec<ServiceName>,
+    /// Places for tunnels.
+    pub(crate) tunnels: Arc<Semaphore>,
+    pub(crate) max_tunnels: usize,
+    /// The longest silence of one.
+    pub(crate) idle: Duration,
 }
 
 /// One operation of a declared service.
@@ -62,6 +72,7 @@ pub(crate) struct Target {
     pub(crate) rules: Rules,
     /// Whether the service itself has HEAD at this path.
     pub(crate) head: bool,
+    pub(crate) is_websocket: bool,
 }
 
 /// A call on its way, which the cache may make after the request is answered.
@@ -112,7 +123,7 @@ fn head(method: Method, uri: Uri, headers: HeaderMap) -> Parts {
     head
 }
 
-fn into_poem(answer: http::Response<CacheBody>) -> Response {
+pub(super) fn into_poem(answer: http::Response<CacheBody>) -> Response {
     let (head, body) = answer.into_parts();
     let mut response = Response::builder().status(head.status).finish();
     *response.headers_mut() = head.headers;
@@ -158,6 +169,9 @@ impl Target {
         parameters: &[(&str, String)],
         mut request: Request,
     ) -> Result<Response, Problem> {
+        if self.is_websocket {
+            return self.open_tunnel(shared, parameters, request).await;
+        }
         // Who may not call learns nothing of the schema, and no body of theirs is read.
         let caller =
             shared.authenticator.admit_from(&self.operation, request.headers(), &self.service.issuers)?;
@@ -198,7 +212,7 @@ impl Target {
     }
 
     /// Values are checked as they were sent, decoded once.
-    fn check_parameters(
+    pub(super) fn check_parameters(
         &self,
         parameters: &[(&str, String)],
         sent: &Uri,
@@ -232,7 +246,7 @@ impl Target {
     }
 
     /// The path below the prefix and the query, byte for byte as they were sent and authorised.
-    fn target(&self, sent: &Uri) -> Result<PathAndQuery, Problem> {
+    pub(super) fn target(&self, sent: &Uri) -> Result<PathAndQuery, Problem> {
         let unreadable = || Problem::internal("a path outside its service's prefix");
         let path = sent.path().strip_prefix(&self.service.prefix).ok_or_else(unreadable)?;
         let query = self.rules.request.query(sent.query());
@@ -243,7 +257,7 @@ impl Target {
         PathAndQuery::try_from(target).map_err(Problem::internal)
     }
 
-    fn headers(&self, headers: HeaderMap, told: Told<'_>) -> HeaderMap {
+    pub(super) fn headers(&self, headers: HeaderMap, told: Told<'_>) -> HeaderMap {
         let mut headers = to_service(headers, told);
         if let Ok(prefix) = HeaderValue::try_from(self.service.prefix.as_str()) {
             headers.insert("x-forwarded-prefix", prefix);
@@ -264,13 +278,19 @@ impl Target {
     }
 
     /// Holds an answer to the document, and passes it on.
-    async fn answer(
+    pub(super) async fn answer(
         &self,
         mut head: http::response::Parts,
         body: UpstreamBody,
         conditions: &Conditions,
         asked_for_head: bool,
     ) -> Result<http::Response<CacheBody>, Problem> {
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            // Nobody asked for it: what follows is no HTTP, whatever the document says.
+            let breach = Breach::UndeclaredStatus(head.status);
+            self.broken(breach.rule(), &breach, true)?;
+            return Err(Problem::new(ProblemKind::BadUpstream, "The service's answer breaks its contract"));
+        }
         let media = if conditions.allow(head.status) {
             Ok(Media::Opaque)
         } else {
@@ -324,7 +344,7 @@ impl Target {
 
     /// Counts a breach of the contract and refuses the answer, or lets it pass where the mode says so. A status that is not
     /// declared passes in the mode `report` only.
-    fn broken(
+    pub(super) fn broken(
         &self,
         rule: &'static str,
         breach: &dyn std::fmt::Display,
@@ -352,14 +372,14 @@ fn is_empty(headers: &HeaderMap) -> bool {
 }
 
 /// What a request asks for beside the plain answer: statuses that follow from it need no declaration (RFC 9110 §13, §14).
-struct Conditions {
+pub(super) struct Conditions {
     not_modified: bool,
     precondition: bool,
     range: bool,
 }
 
 impl Conditions {
-    fn of(headers: &HeaderMap) -> Self {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
         Self {
             not_modified: headers.contains_key(header::IF_NONE_MATCH)
                 || headers.contains_key(header::IF_MODIFIED_SINCE),

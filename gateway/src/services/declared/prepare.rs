@@ -11,6 +11,8 @@ use http::Method;
 use kit::config::{OperationSettings, ServiceSettings, closest};
 use serde_json::{Map, Value, json};
 
+use super::websocket;
+
 /// Methods that are routed. HEAD is made of GET and OPTIONS answered by the gateway; TRACE and CONNECT are nobody's.
 const METHODS: [(&str, Method); 5] = [
     ("get", Method::GET),
@@ -34,6 +36,8 @@ pub(crate) struct Prepared {
     heads: BTreeSet<String>,
     /// Ids of operations that the settings hide.
     pub(crate) hidden: Vec<String>,
+    /// Ids of those that are a WebSocket each.
+    pub(crate) websockets: BTreeSet<String>,
 }
 
 impl Prepared {
@@ -62,6 +66,9 @@ pub enum PrepareFault {
     /// Settings for an operation that is not there.
     #[error("operations.{0}: the document has no operation of this id{1}")]
     UnknownOperation(String, String),
+    /// A WebSocket is opened by GET.
+    #[error("operations.{0}: websocket: a {1} can't be one, only a GET")]
+    WebSocket(String, Method),
     /// The prefix is no path.
     #[error("prefix {0:?} is no path such as /api/orders")]
     Prefix(String),
@@ -97,6 +104,7 @@ pub(crate) fn prepare(
     taken: &mut HashSet<String>,
 ) -> Result<Prepared, PrepareFault> {
     check_references(&document)?;
+    websocket::add_paths(settings, &mut document);
     let prefix = prefix(settings)?;
     let mut own = HashSet::new();
     let mut prepared = Prepared {
@@ -104,6 +112,7 @@ pub(crate) fn prepare(
         origins: BTreeMap::new(),
         heads: BTreeSet::new(),
         hidden: Vec::new(),
+        websockets: BTreeSet::new(),
     };
     let mut paths = Map::new();
     for (path, item) in object(&document, "paths")? {
@@ -130,7 +139,14 @@ pub(crate) fn prepare(
                 continue;
             }
             let known = free_id(settings.name.as_str(), &id, taken);
-            kept.insert(name.to_owned(), operation_of(settings, overrides, operation, &known)?);
+            let mut operation_kept = operation_of(settings, overrides, operation, &known)?;
+            if websocket::is_one(settings, overrides, (&id, &method, path), operation)?
+                && let Some(operation) = operation_kept.as_object_mut()
+            {
+                websocket::mark(&document, operation);
+                prepared.websockets.insert(known.clone());
+            }
+            kept.insert(name.to_owned(), operation_kept);
             prepared.origins.insert(known, Origin { id, path: path.clone() });
         }
         if kept.keys().any(|key| key != "parameters") {

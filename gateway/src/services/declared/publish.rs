@@ -77,6 +77,7 @@ fn complete_operation(document: &Value, operation: &mut Value, shared_parameters
         .unwrap_or(Access::SignedIn);
     let body = operation.get("requestBody").is_some();
     let takes = Takes { body, values: body || shared_parameters || operation.get("parameters").is_some() };
+    let is_websocket = operation.get("x-platform-websocket").is_some();
     let Some(map) = operation.as_object_mut() else { return };
     map.insert("security".to_owned(), security(&access, None));
     let responses = map.entry("responses").or_insert_with(|| json!({}));
@@ -87,7 +88,8 @@ fn complete_operation(document: &Value, operation: &mut Value, shared_parameters
             response.remove("links");
         }
     }
-    for status in problems::statuses(&access, false, takes, &[]) {
+    let own: &[u16] = if is_websocket { &[426] } else { &[] };
+    for status in problems::statuses(&access, false, takes, own) {
         let problem = problems::response(status, false);
         match responses.get_mut(&status.to_string()) {
             None => {

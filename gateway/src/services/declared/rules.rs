@@ -145,6 +145,7 @@ impl ResponseRules {
 /// Fields that the gateway writes for the service: a list of those let through does not drop them.
 fn is_own(name: &HeaderName) -> bool {
     name.as_str().starts_with("x-forwarded-")
+        || name.as_str().starts_with("sec-websocket-")
         || [header::AUTHORIZATION, header::CONTENT_TYPE].contains(name)
         || name == kit::request_id::HEADER
 }
