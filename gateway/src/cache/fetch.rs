@@ -94,7 +94,7 @@ impl Cache {
         let now = SystemTime::now();
         if let Some(stored) = &before
             && let Some(status) = out_of_order(&answer)
-            && Judged::at(stored, now).stands_in(&errand.request.headers)
+            && Judged::at(stored, now).stands_in(&errand.request)
         {
             let vary = key::vary(&stored.headers).unwrap_or_default();
             land(flight.as_ref(), || shared(&errand, stored, vary));
@@ -171,7 +171,7 @@ impl Cache {
             identity: &errand.identity,
             headers: &errand.request.headers,
             vary: &vary,
-            kept: Judged::at(&stored, received).kept(headers),
+            kept: Judged::at(&stored, received).kept(&errand.request, headers),
             stored: Arc::clone(&stored),
         };
         let kept = self.store.put(&errand.found, entry).await;

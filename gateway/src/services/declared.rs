@@ -12,7 +12,7 @@ mod rules;
 mod source;
 mod websocket;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, num::NonZeroU32, sync::Arc, time::Duration};
 
 use contract::{operation::Operation, schema::CompileError};
 use http::Method;
@@ -248,6 +248,7 @@ fn pool(declared: &Declared, times: Times) -> PoolConfig {
         .clone()
         .map(|path| Probe { path, every: settings.health_interval.unwrap_or(PROBE_INTERVAL) });
     pool.retries = settings.retries.unwrap_or(pool.retries);
+    pool.breaker_failures = settings.breaker_failures.map_or(pool.breaker_failures, NonZeroU32::new);
     pool
 }
 

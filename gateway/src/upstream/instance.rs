@@ -66,7 +66,12 @@ pub(crate) struct InstanceHealth {
 }
 
 impl Instance {
-    pub(super) fn new(endpoint: Arc<Endpoint>, address: SocketAddr, connect_time: Duration) -> Self {
+    pub(super) fn new(
+        endpoint: Arc<Endpoint>,
+        address: SocketAddr,
+        connect_time: Duration,
+        breaker: Rules,
+    ) -> Self {
         let connector = Connector { address, time: connect_time };
         let client = |idle: usize| {
             Client::builder(TokioExecutor::new())
@@ -81,7 +86,7 @@ impl Instance {
             pooled: client(IDLE_CONNECTIONS),
             fresh: client(0),
             state: Mutex::new(State {
-                breaker: Breaker::new(Rules::default()),
+                breaker: Breaker::new(breaker),
                 record: Record::default(),
                 in_flight: 0,
                 failed_probes: 0,

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -15,7 +16,7 @@ use super::{
     fault::UpstreamFault,
     instance::{Instance, InstanceHealth, Use},
 };
-use crate::policy::{balance, budget::Budget, concurrency::Limit};
+use crate::policy::{balance, breaker::Rules, budget::Budget, concurrency::Limit};
 
 /// When names are looked up again.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +58,8 @@ pub(crate) struct PoolConfig {
     pub(crate) max_in_flight: usize,
     /// Further attempts at most.
     pub(crate) retries: u32,
+    /// Failures in a row that shut an instance off for a while; unset, none do.
+    pub(crate) breaker_failures: Option<NonZeroU32>,
     pub(crate) health: Option<Probe>,
 }
 
@@ -72,6 +75,7 @@ impl PoolConfig {
             idle_time: Duration::from_mins(1),
             max_in_flight: 1024,
             retries: 2,
+            breaker_failures: NonZeroU32::new(Rules::default().failures),
             health: None,
         }
     }
@@ -97,6 +101,7 @@ pub(crate) struct Upstream {
     pub(super) limits: Arc<Limits>,
     pub(super) health: Option<Probe>,
     connect_time: Duration,
+    breaker: Rules,
     endpoints: Vec<Arc<Endpoint>>,
     instances: Arc<ArcSwap<Vec<Arc<Instance>>>>,
     look_up: LookUp,
@@ -166,9 +171,11 @@ impl Upstream {
         if endpoints.is_empty() {
             return Err(BadUpstreamUrl::None);
         }
+        let failures = config.breaker_failures.map_or(u32::MAX, NonZeroU32::get);
+        let breaker = Rules { failures, ..Rules::default() };
         let known = endpoints.iter().filter_map(|endpoint| {
             let address = endpoint.address()?;
-            Some(Arc::new(Instance::new(Arc::clone(endpoint), address, config.connect_time)))
+            Some(Arc::new(Instance::new(Arc::clone(endpoint), address, config.connect_time, breaker)))
         });
         let instances = Arc::new(ArcSwap::from_pointee(known.collect()));
         Ok(Self {
@@ -182,6 +189,7 @@ impl Upstream {
             }),
             health: config.health,
             connect_time: config.connect_time,
+            breaker,
             endpoints,
             instances,
             look_up,
@@ -275,6 +283,7 @@ impl Upstream {
             look_up: Arc::clone(&self.look_up),
             times: self.name_times,
             connect_time: self.connect_time,
+            breaker: self.breaker,
         }
     }
 }
@@ -286,6 +295,7 @@ struct Names {
     look_up: LookUp,
     times: NameTimes,
     connect_time: Duration,
+    breaker: Rules,
 }
 
 impl Names {
@@ -303,7 +313,12 @@ impl Names {
             match (self.look_up)(host.to_owned(), port).await {
                 Ok(found) if !found.is_empty() => after.extend(found.into_iter().map(|address| {
                     own().find(|instance| instance.address == address).cloned().unwrap_or_else(|| {
-                        Arc::new(Instance::new(Arc::clone(endpoint), address, self.connect_time))
+                        Arc::new(Instance::new(
+                            Arc::clone(endpoint),
+                            address,
+                            self.connect_time,
+                            self.breaker,
+                        ))
                     })
                 })),
                 failed => {

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    num::NonZeroU32,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -186,6 +187,22 @@ async fn refusals_of_requests_open_no_breaker_and_failures_do_until_a_probe_goes
     let through = tokio::time::timeout(Duration::from_secs(5), rounds).await.unwrap();
     assert_eq!((through, server.requests()), (1, 26), "one probe");
     assert_eq!(ask(&upstream, call(Method::GET)).await, (200, None));
+}
+
+#[tokio::test]
+async fn how_many_failures_shut_an_instance_off_is_the_service_s_to_say() {
+    let server = FaultServer::start(Fault::Status(500)).await;
+    for (failures, through) in [(NonZeroU32::new(3), 3), (None, 20)] {
+        let before = server.requests();
+        let config =
+            PoolConfig { breaker_failures: failures, ..PoolConfig::new("tried", vec![server.url()]) };
+        let upstream = Upstream::new(config).unwrap();
+        for number in 0..20 {
+            let status = if number < through { 500 } else { 503 };
+            assert_eq!(ask(&upstream, call(Method::GET)).await.0, status, "call {number}");
+        }
+        assert_eq!(server.requests() - before, through);
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Services that are bound by their documents, in front of scripted ones.
 
-use kit::testing::TestDatabase;
+use kit::testing::{Fault, FaultServer, TestDatabase};
 use serde_json::{Value, json};
 
 use crate::support::{self, Gateway, Raw, UsersDouble, answer, config, declared, exchange, named};
@@ -399,6 +399,27 @@ async fn a_cached_answer_is_its_caller_s_alone_and_ends_with_a_change() {
     assert_eq!(changed.status(), 200);
     assert_eq!(list(&ann).await, (false, 4));
     assert_eq!(list(&bob).await, (false, 5), "a change ends every variant");
+}
+
+#[tokio::test]
+async fn an_answer_stands_in_for_a_declared_service_that_fails() {
+    for (setting, during) in [("stale_if_error = \"1m\"", 200), ("", 500)] {
+        let service = FaultServer::start(Fault::None).await;
+        let database = TestDatabase::sqlite();
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config(&database, "http://127.0.0.1:1").await;
+        let more =
+            format!("cache = true\ncontract = \"off\"\naccess = \"public\"\nstatuses = [500]\n{setting}");
+        config.services = vec![declared(folder.path(), &service.url(), &document(), &more)];
+        let gateway = Gateway::start(config).await;
+        assert_eq!(gateway.get("/api/echo/pub").send().await.unwrap().status(), 200);
+        service.set(Fault::Status(500));
+        let answer = gateway.get("/api/echo/pub").send().await.unwrap();
+        assert_eq!(answer.status(), during, "with {setting:?}");
+        let told = answer.headers()["cache-status"].to_str().unwrap();
+        assert_eq!(told.contains("detail=stale-if-error"), during == 200, "{told}");
+        assert_eq!(service.requests(), 2, "it is asked first");
+    }
 }
 
 #[tokio::test]

@@ -77,6 +77,9 @@ pub struct ServiceSettings {
     /// Further attempts after the first, where repeating is safe; 2 by default.
     #[serde(default)]
     pub retries: Option<u32>,
+    /// Failures in a row (no answer, or 5xx) that shut an instance off for 2 to 30 seconds; 5 by default, 0 for never.
+    #[serde(default)]
+    pub breaker_failures: Option<u32>,
     /// The path that tells whether an instance is well, such as `/readyz`; unset, none is asked.
     #[serde(default)]
     pub health: Option<String>,
@@ -86,6 +89,10 @@ pub struct ServiceSettings {
     /// Whether answers that may be stored are (RFC 9111).
     #[serde(default)]
     pub cache: bool,
+    /// For how long past its time a stored answer stands in for a service that is out of order, where the answer itself neither
+    /// says that (RFC 5861 §4) nor forbids it; not at all by default.
+    #[serde(default, deserialize_with = "duration")]
+    pub stale_if_error: Option<Duration>,
     /// How often its operations may be called, such as `100/min by user`.
     #[serde(default)]
     pub rate_limit: Option<String>,

@@ -17,6 +17,11 @@ pub(crate) const KEPT: Duration = Duration::from_hours(7 * 24);
 /// Statuses whose caching rules are known here: what `must-understand` asks for (RFC 9111 §5.2.2.3).
 const UNDERSTOOD: [u16; 14] = [200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 414, 501];
 
+/// In the extensions of a request: for how long past its time an answer may stand in for a service that is out of order, where
+/// the answer itself says nothing of it (RFC 5861 §4) and does not forbid it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StandIn(pub(crate) Duration);
+
 /// What becomes of a request, by what is stored for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reuse {
@@ -78,11 +83,25 @@ impl Judged {
     }
 
     /// Whether it stands in for a service that is out of order (RFC 5861 §4).
-    pub(crate) fn stands_in(&self, request: &HeaderMap) -> bool {
-        let asked = asked(request);
+    pub(crate) fn stands_in(&self, request: &Parts) -> bool {
+        let asked = asked(&request.headers);
         !asked.has("no-cache")
             && (self.may_be_stale_for("stale-if-error", &self.directives)
-                || self.may_be_stale_for("stale-if-error", &asked))
+                || self.may_be_stale_for("stale-if-error", &asked)
+                || self.is_stale_for_less_than(self.settled(request)))
+    }
+
+    /// The window that the settings open; none where the service has a word of its own.
+    fn settled(&self, request: &Parts) -> Duration {
+        let own = ["stale-if-error", "must-revalidate", "proxy-revalidate", "no-cache", "s-maxage"];
+        match request.extensions.get::<StandIn>() {
+            Some(StandIn(window)) if !own.iter().any(|name| self.directives.has(name)) => *window,
+            _ => Duration::ZERO,
+        }
+    }
+
+    fn is_stale_for_less_than(&self, window: Duration) -> bool {
+        self.age.saturating_sub(self.lifetime) < window
     }
 
     /// Never where the service forbids it. `s-maxage` forbids it too (RFC 9111 §5.2.2.10), unless the same answer says for how
@@ -92,14 +111,15 @@ impl Judged {
         let forbidden = ["must-revalidate", "proxy-revalidate", "no-cache"].iter().any(|name| own.has(name))
             || (own.has("s-maxage") && !own.has(window));
         let window = whose.seconds(window).unwrap_or_default();
-        !forbidden && self.age.saturating_sub(self.lifetime) < window
+        !forbidden && self.is_stale_for_less_than(window)
     }
 
-    /// How long it is worth keeping.
-    pub(crate) fn kept(&self, headers: &HeaderMap) -> Duration {
+    /// How long it is worth keeping, for requests such as this one.
+    pub(crate) fn kept(&self, request: &Parts, headers: &HeaderMap) -> Duration {
         let window = |name| self.directives.seconds(name).unwrap_or_default();
         let validated = if can_be_asked_about(headers) { KEPT_FOR_REVALIDATION } else { Duration::ZERO };
-        let stale = window("stale-while-revalidate").max(window("stale-if-error")).max(validated);
+        let stand_in = window("stale-if-error").max(self.settled(request));
+        let stale = window("stale-while-revalidate").max(stand_in).max(validated);
         self.lifetime.saturating_sub(self.age).saturating_add(stale).min(KEPT)
     }
 }
@@ -127,7 +147,7 @@ pub(crate) fn is_storable(
     let plain = plain_answer(status, headers, &directives, received);
     let asked = plain_request(&asked(&request.headers));
     policy(asked.headers(), &plain, received).is_storable()
-        && Judged::of(status, headers, received, received).kept(headers) > Duration::ZERO
+        && Judged::of(status, headers, received, received).kept(request, headers) > Duration::ZERO
 }
 
 /// What a request says about caching; `Pragma: no-cache` where it says nothing else.

@@ -24,7 +24,7 @@ use crate::{
     cache::{Cache, CacheBody},
     identity::authenticate::Authenticator,
     policy::{
-        cache::key::Identity,
+        cache::{key::Identity, rules::StandIn},
         rate_limit::{RateRule, RateState},
     },
     rate_limits::RateLimits,
@@ -191,7 +191,10 @@ impl Target {
             client: client_address(&request, &shared.trusted_proxies),
         };
         let method = if asked_for_head { Method::HEAD } else { self.operation.method.clone() };
-        let head = head(method, sent, std::mem::take(request.headers_mut()));
+        let mut head = head(method, sent, std::mem::take(request.headers_mut()));
+        if let Some(window) = self.rules.stale_if_error {
+            head.extensions.insert(StandIn(window));
+        }
         if !self.rules.cache {
             let answer = outgoing.send(head, body).await;
             return answer.map(into_poem).map_err(|fault| overrun.problem().unwrap_or(fault));

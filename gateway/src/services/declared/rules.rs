@@ -29,6 +29,8 @@ pub(crate) struct Rules {
     pub(super) timeout: Duration,
     pub(super) rate_limit: Vec<RateRule>,
     pub(super) cache: bool,
+    /// For how long past its time an answer stands in, where it does not say so itself.
+    pub(super) stale_if_error: Option<Duration>,
     pub(super) request: RequestRules,
     pub(super) response: ResponseRules,
 }
@@ -47,6 +49,7 @@ impl Rules {
             body_limit: operation.and_then(|operation| operation.body_limit).or(service.body_limit),
             timeout: operation.and_then(|operation| operation.timeout).or(service.timeout).unwrap_or(timeout),
             cache: operation.and_then(|operation| operation.cache).unwrap_or(service.cache),
+            stale_if_error: service.stale_if_error,
             rate_limit: rate_limit(service, operation, id)?,
             request: RequestRules {
                 headers: each(request, |changes| HeaderChanges::new(&changes.headers))?,

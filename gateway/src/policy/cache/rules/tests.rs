@@ -86,7 +86,7 @@ fn a_stale_answer_is_given_out_only_within_the_windows_its_service_opened() {
     let after = |rule: &str, seconds: u64| {
         let later = now() + Duration::from_secs(seconds);
         let judged = Judged::at(&stored(rule), later);
-        (judged.reuse(&HeaderMap::new(), later), judged.stands_in(&HeaderMap::new()))
+        (judged.reuse(&HeaderMap::new(), later), judged.stands_in(&request(&[])))
     };
     assert_eq!(after("max-age=10", 5), (Reuse::Fresh, false));
     assert_eq!(after("max-age=10", 15), (Reuse::Ask, false));
@@ -96,6 +96,23 @@ fn a_stale_answer_is_given_out_only_within_the_windows_its_service_opened() {
     assert_eq!(after("max-age=10, stale-if-error=10, must-revalidate", 15), (Reuse::Ask, false));
     assert_eq!(after("s-maxage=10, stale-if-error=10", 15), (Reuse::Ask, true));
     assert_eq!(after("s-maxage=10, proxy-revalidate, stale-while-revalidate=10", 15), (Reuse::Ask, false));
+}
+
+#[test]
+fn a_stand_in_is_allowed_by_the_settings_where_the_service_neither_says_nor_forbids_it() {
+    let mut asked = request(&[]);
+    asked.extensions.insert(StandIn(Duration::from_secs(30)));
+    let stands_in = |rule: &str, after: u64| {
+        Judged::at(&stored(rule), now() + Duration::from_secs(after)).stands_in(&asked)
+    };
+    assert!(stands_in("max-age=2", 31) && !stands_in("max-age=2", 32));
+    assert!(stands_in("max-age=2, stale-if-error=5", 6) && !stands_in("max-age=2, stale-if-error=5", 7));
+    for forbidden in ["max-age=2, must-revalidate", "max-age=2, proxy-revalidate", "s-maxage=2", "no-cache"] {
+        assert!(!stands_in(forbidden, 3), "{forbidden}");
+    }
+    asked = request(&[("cache-control", "no-cache")]);
+    asked.extensions.insert(StandIn(Duration::from_secs(30)));
+    assert!(!Judged::at(&stored("max-age=2"), now() + Duration::from_secs(3)).stands_in(&asked));
 }
 
 #[test]

@@ -1,0 +1,63 @@
+// Tries operations of declared services from /docs, as a reader of the page does: with parameters, with a body, and one that is refused.
+import { join } from "node:path";
+import { launch, watch } from "./chromium.mjs";
+
+const base = process.env.PLATFORM_URL;
+const { browser, close } = await launch();
+const faults = [];
+const check = (condition, message) => {
+  if (!condition) throw new Error(message);
+  console.log(`ok    ${message}`);
+};
+
+/** Opens an operation by method and path, fills in what is given, executes it, and gives the answer. */
+async function attempt(page, method, path, sent, { fields = {}, body } = {}) {
+  const block = page.locator(`.opblock-${method}`).filter({ has: page.locator(`.opblock-summary-path[data-path="${path}"]`) });
+  await block.locator(".opblock-summary-control").first().click();
+  for (const [name, value] of Object.entries(fields)) await block.locator(`tr[data-param-name="${name}"] input`).fill(value);
+  if (body) await block.locator("textarea.body-param__text").fill(body);
+  const [answer] = await Promise.all([
+    page.waitForResponse((response) => new URL(response.url()).pathname === sent),
+    block.locator(".execute").click(),
+  ]);
+  const shown = block.locator(".live-responses-table .response .highlight-code").first();
+  await shown.waitFor();
+  return { status: answer.status(), shown: await shown.innerText() };
+}
+
+let failed = false;
+let page;
+try {
+  page = await browser.newPage();
+  page.setDefaultTimeout(30_000);
+  watch(page, "/docs", base, faults);
+  await page.goto(`${base}/docs`);
+  await page.locator(".opblock").first().waitFor();
+  await page.locator(".btn.authorize").first().click();
+  await page.locator(".auth-container input").first().fill(process.env.ADMIN_TOKEN);
+  await page.locator(".auth-btn-wrapper button.authorize").first().click();
+  await page.locator(".btn-done").first().click();
+
+  const read = await attempt(page, "get", "/api/orders/orders/{order_id}", "/api/orders/orders/1", { fields: { order_id: "1" } });
+  check(read.status === 200 && read.shown.includes('"sku": "a-1"'), `FastAPI: an order is read from /docs (${read.status})`);
+  const made = await attempt(page, "post", "/api/orders/orders/", "/api/orders/orders/", {
+    body: '{"items": [{"sku": "c-3", "count": 4}], "note": "from the page"}',
+  });
+  check(made.status === 201 && made.shown.includes("from the page"), `FastAPI: an order is made from /docs (${made.status})`);
+  const item = await attempt(page, "get", "/api/stock/items/{sku}", "/api/stock/items/a-1", { fields: { sku: "a-1" } });
+  check(item.status === 200 && item.shown.includes('"count": 5'), `Fastify: an item is read from /docs (${item.status})`);
+  if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, "declared.png") });
+  const before = faults.length;
+  const none = await attempt(page, "get", "/api/big/things7/{id}", "/api/big/things7/1", { fields: { id: "1" } });
+  // Chromium writes every refused request to the console.
+  faults.splice(before, faults.length - before, ...faults.slice(before).filter((fault) => !fault.includes("status of 503")));
+  check(none.status === 503 && none.shown.includes("urn:platform:problem:"), `a service that is down shows its problem (${none.status})`);
+} catch (error) {
+  failed = true;
+  console.error(`FAILED ${error}`);
+  if (process.env.SCREENSHOTS) await page?.screenshot({ path: join(process.env.SCREENSHOTS, "failure.png") });
+} finally {
+  await close();
+}
+for (const fault of faults) console.error(`FAILED ${fault}`);
+process.exit(failed || faults.length ? 1 : 0);
