@@ -166,6 +166,7 @@ pub(crate) fn checked_gateway(
         body_bytes: gateway.request_body_limit,
         service_urls,
         services: settings.services.clone(),
+        composed: settings.composed.clone(),
         issuers: settings.issuers.clone(),
         upstream_connect_time: gateway.upstream_connect_timeout,
         upstream_time: gateway.upstream_timeout,

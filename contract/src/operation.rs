@@ -10,7 +10,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::Value;
 
 use self::draft::Draft;
-pub use self::media::Media;
+pub use self::media::{Media, is_json};
 use crate::{
     Caller, Problem, ProblemKind, Role, Scope, Violation,
     payload::{

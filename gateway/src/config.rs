@@ -10,7 +10,7 @@ use contract::Role;
 use kit::{
     body::BodyLimit,
     client_address::TrustedProxies,
-    config::{Declared, IssuerSettings},
+    config::{Composed, Declared, IssuerSettings},
     cors::Origins,
     database::DatabaseUrl,
     server::Limits,
@@ -20,6 +20,7 @@ use crate::{
     identity::master_key::MasterKey,
     mail::{Templates, Transport},
     policy::rate_limit::RateRule,
+    services::declared::Declarations,
     valkey::ValkeyUrl,
 };
 
@@ -72,6 +73,8 @@ pub struct Config {
     pub service_urls: BTreeMap<&'static str, String>,
     /// Services that are bound by their OpenAPI documents.
     pub services: Vec<Declared>,
+    /// Operations that are composed of several calls.
+    pub composed: Vec<Composed>,
     /// Whose access tokens are taken beside the gateway's own, where a service says so.
     pub issuers: Vec<IssuerSettings>,
     /// How long a connection to a service may take.
@@ -102,6 +105,11 @@ pub struct Mail {
 }
 
 impl Config {
+    /// What is declared.
+    pub(crate) fn declarations(&self) -> Declarations<'_> {
+        Declarations { services: &self.services, composed: &self.composed }
+    }
+
     /// The rules of `gateway.rate_limit`, named as such.
     pub(crate) fn rate_limits(&self) -> Vec<RateRule> {
         self.rate_limit.iter().map(|rule| rule.clone().within("gateway")).collect()

@@ -30,7 +30,8 @@ pub use policy::rate_limit::{By, NotARule, RateRule};
 pub use reload::Reloader;
 pub use serve::{Listeners, Published, Service, StartError, bind, bind_on, published};
 pub use services::{
-    declared::{BindFault, ServiceFault},
+    composed::ComposeFault,
+    declared::{BindFault, COMPOSED, ServiceFault},
     typed::SERVICES,
 };
 pub use valkey::{BadValkeyUrl, ValkeyUrl};

@@ -15,7 +15,10 @@ use crate::{
     mail::{Outbox, Postman},
     policy::rate_limit::RateRule,
     rate_limits::RateLimits,
-    services::{declared::Bound, typed::Typed},
+    services::{
+        declared::{Bound, Own},
+        typed::Typed,
+    },
     tunnels::Tunnels,
     upstream::{Upstream, UsersClient},
     valkey::Valkey,
@@ -29,6 +32,8 @@ pub(crate) struct Parts {
     pub(crate) users: Arc<UsersClient>,
     /// Services that are bound by their documents; swapped whole by a reload.
     pub(crate) declared: Arc<ArcSwap<Bound>>,
+    /// The platform's own services, as parts of composed operations call them.
+    pub(crate) own: Arc<[Own]>,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) keyring: Arc<Keyring>,

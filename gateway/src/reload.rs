@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use contract::operation::Operation;
-use kit::config::Declared;
+use kit::config::{Composed, Declared};
 use poem::{
     Endpoint, Request, Response, Result,
     endpoint::{BoxEndpoint, DynEndpoint, ToDynEndpoint},
@@ -42,6 +42,7 @@ impl Endpoint for Current {
 struct Running {
     parts: Parts,
     services: Vec<Declared>,
+    composed: Vec<Composed>,
 }
 
 /// Puts changed configurations in the place of the running one.
@@ -58,12 +59,7 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    pub(crate) fn new(
-        parts: Parts,
-        operations: Arc<Vec<Operation>>,
-        public: Value,
-        services: Vec<Declared>,
-    ) -> Self {
+    pub(crate) fn new(parts: Parts, operations: Arc<Vec<Operation>>, public: Value, config: &Config) -> Self {
         // The chain keeps to what it was made with.
         let latest = Arc::clone(&parts.declared);
         let parts = Parts { declared: Arc::new(ArcSwap::new(latest.load_full())), ..parts };
@@ -73,7 +69,11 @@ impl Reloader {
             current,
             operations,
             public: Arc::new(public),
-            running: Arc::new(Mutex::new(Running { parts, services })),
+            running: Arc::new(Mutex::new(Running {
+                parts,
+                services: config.services.clone(),
+                composed: config.composed.clone(),
+            })),
         }
     }
 
@@ -90,14 +90,14 @@ impl Reloader {
     pub async fn reload(&self, config: &Config) -> Result<(), StartError> {
         let mut running = self.running.lock().await;
         let before = self.latest.load_full();
-        let bound =
-            declared(&config.services, Value::clone(&self.public), service_times(config), Some(&before))
-                .await?;
+        let old = &running.parts;
+        let public = Value::clone(&self.public);
+        let times = service_times(config);
+        let bound = declared(config.declarations(), &old.own, public, times, Some(&before)).await?;
         bound.watch();
         let bound = Arc::new(bound);
-        let old = &running.parts;
         // An answer that was kept may have been changed by rules that hold no more.
-        let cache = if running.services == config.services {
+        let cache = if running.services == config.services && running.composed == config.composed {
             Arc::clone(&old.cache)
         } else {
             Arc::new(new_cache(old.valkey.clone()))
@@ -121,7 +121,7 @@ impl Reloader {
         };
         self.current.0.store(Arc::new(Current::of(&parts, &self.operations)));
         self.latest.store(bound);
-        *running = Running { parts, services: config.services.clone() };
+        *running = Running { parts, services: config.services.clone(), composed: config.composed.clone() };
         Ok(())
     }
 }

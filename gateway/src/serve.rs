@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use contract::operation::Operation;
 use kit::{
-    config::Declared,
+    config::{Composed, Declared},
     database::{Database, DatabaseError},
     edge::{Edge, Trust},
     health::{Check, Live, Ready},
@@ -42,13 +42,13 @@ use crate::{
     rate_limits::RateLimits,
     reload::Reloader,
     services::{
-        declared::{self, BindFault, Bound, Times},
+        declared::{self, BindFault, Bound, Declarations, Own, Times},
         typed::Typed,
     },
     standing::{self, Standings},
     store,
     tunnels::Tunnels,
-    upstream::{PoolConfig, Upstream, UsersClient},
+    upstream::{BadUpstreamUrl, PoolConfig, Upstream, UsersClient},
     valkey::Valkey,
 };
 
@@ -182,7 +182,7 @@ pub async fn bind_on(listeners: Listeners, config: Config) -> Result<Service, St
     let own = Database::connect(&config.database_url, WATCH_CONNECTIONS, "platform-gateway-watch").await?;
     let watch = watch::begin(Arc::clone(&parts.revoked), Arc::clone(&parts.keyring), own).await?;
     let drain_time = config.limits.drain_time;
-    let reloader = Reloader::new(parts.clone(), Arc::new(operations), own_document()?, config.services);
+    let reloader = Reloader::new(parts.clone(), Arc::new(operations), own_document()?, &config);
     Ok(Service { server, ops, parts, watch, reloader, drain_time })
 }
 
@@ -245,7 +245,9 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
     });
     let upstreams = Typed::each(|service| upstream(config, service))?;
     let users = Arc::new(UsersClient::new(Arc::clone(&upstreams.users), Arc::clone(&authenticator)));
-    let declared = declared(&config.services, own_document()?, service_times(config), None).await?;
+    let own: Arc<[Own]> = typed_operations(&upstreams)?.into();
+    let times = service_times(config);
+    let declared = declared(config.declarations(), &own, own_document()?, times, None).await?;
     declared.watch();
     let postman = Arc::new(postman(config, &database, &issuer));
     let factors = Arc::new(SecondFactors {
@@ -259,6 +261,7 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         upstreams,
         users: Arc::clone(&users),
         declared: Arc::new(ArcSwap::from_pointee(declared)),
+        own,
         authenticator,
         sessions,
         keyring,
@@ -290,14 +293,26 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
     })
 }
 
-/// Binds the services over the gateway's own document; what runs of `before` goes on.
+/// Binds what is declared over the gateway's own document; what runs of `before` goes on. Operations of `own` can be parts of
+/// composed ones as well.
 pub(crate) async fn declared(
-    services: &[Declared],
+    declarations: Declarations<'_>,
+    own: &[Own],
     public: serde_json::Value,
     times: Times,
     before: Option<&Bound>,
 ) -> Result<Bound, StartError> {
-    declared::bind(services, public, times, before).await.map_err(StartError::Services)
+    declared::bind(declarations, public, own, times, before).await.map_err(StartError::Services)
+}
+
+/// The platform's own services with their operations.
+fn typed_operations(upstreams: &Typed<Arc<Upstream>>) -> Result<Vec<Own>, OperationsError> {
+    let all = operations()?;
+    let of =
+        |name: &str| all.iter().filter(|(service, _)| *service == name).map(|(_, one)| one.clone()).collect();
+    let own =
+        |(name, upstream): (_, &Arc<Upstream>)| Own { upstream: Arc::clone(upstream), operations: of(name) };
+    Ok(upstreams.all().into_iter().map(own).collect())
 }
 
 fn letter_throttle(database: &Database) -> Arc<Throttle> {
@@ -328,13 +343,21 @@ pub struct Published {
     pub operations: Vec<(String, Operation)>,
 }
 
-/// What a gateway with these services would serve; nothing is started.
+/// What a gateway with these services, and what is composed of them, would serve; nothing is started.
 ///
 /// # Errors
 /// [`StartError::Services`], [`StartError::Document`].
-pub async fn published(services: &[Declared]) -> Result<Published, StartError> {
+pub async fn published(services: &[Declared], composed: &[Composed]) -> Result<Published, StartError> {
     let times = Times { connect: Duration::from_secs(1), total: Duration::from_secs(1) };
-    let bound = declared(services, own_document()?, times, None).await?;
+    // Nothing is called.
+    let upstreams = Typed::each(|service| {
+        let pool = PoolConfig::new(service, vec!["http://127.0.0.1:1".to_owned()]);
+        let wrong = |error: BadUpstreamUrl| StartError::UpstreamUrl { service, fault: error.to_string() };
+        Upstream::new(pool).map(Arc::new).map_err(wrong)
+    })?;
+    let own = typed_operations(&upstreams)?;
+    let declarations = Declarations { services, composed };
+    let bound = declared(declarations, &own, own_document()?, times, None).await?;
     let own = operations()?.into_iter().map(|(service, operation)| (service.to_owned(), operation));
     let operations = own.chain(bound.operations.iter().cloned()).collect();
     Ok(Published { document: bound.document.clone(), operations })

@@ -1,5 +1,6 @@
 //! What is bound: services whose operations the gateway serves.
 
+pub(crate) mod composed;
 pub(crate) mod declared;
 pub(crate) mod limited;
 pub(crate) mod proxied;

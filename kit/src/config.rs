@@ -4,6 +4,7 @@
 //! `PLATFORM__GATEWAY__LISTEN`; every secret can also stand in a file that `…_file` or `…_FILE` names. Unknown keys and
 //! wrong values are refused, all at once, each with where it stands and what would be right.
 
+mod composed;
 mod declared;
 mod fault;
 mod file;
@@ -23,6 +24,7 @@ mod tests;
 mod units;
 mod written;
 
+pub use composed::{Composed, ComposedSettings, ParameterSource, PartSettings};
 pub use declared::{
     BodyChanges, ContractMode, Declared, FieldChanges, OperationSettings, RequestChanges, ResponseChanges,
     ServiceSettings,

@@ -11,8 +11,9 @@ use crate::settings;
 
 /// Writes the document, to standard output or to a file.
 pub(crate) async fn run(context: &mut Context, global: &Global, file: Option<&Path>) -> Outcome {
-    let services = settings::load(context, global, &[])?.settings.services;
-    let document = gateway::published(&services).await.map_err(|error| service::refused(&error))?.document;
+    let settings = settings::load(context, global, &[])?.settings;
+    let published = gateway::published(&settings.services, &settings.composed).await;
+    let document = published.map_err(|error| service::refused(&error))?.document;
     // A document has one natural form; a table of it would say nothing.
     if context.format == Format::Table {
         context.format = Format::Json;

@@ -19,8 +19,9 @@ pub(crate) async fn run(context: &mut Context, global: &Global) -> Outcome {
         Column::new("SERVICE", "service"),
         Column::new("OPERATION", "operation"),
     ];
-    let services = settings::load(context, global, &[])?.settings.services;
-    let published = gateway::published(&services).await.map_err(|error| service::refused(&error))?;
+    let settings = settings::load(context, global, &[])?.settings;
+    let published = gateway::published(&settings.services, &settings.composed).await;
+    let published = published.map_err(|error| service::refused(&error))?;
     let rows: Vec<Value> = published
         .operations
         .iter()

@@ -2,7 +2,7 @@
 
 mod new;
 
-use kit::config::{ContractMode, Declared, Settings};
+use kit::config::{Composed, ContractMode, Declared, Settings};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -122,11 +122,21 @@ async fn check(context: &mut Context, settings: &Settings, named: Option<&str>) 
         return Err(Failure::failed(format!("no service called {named} is declared"))
             .next("`platform service list` lists them; [[service]] in platform.toml declares one."));
     }
-    let published = gateway::published(&wanted).await.map_err(|error| refused(&error))?;
+    // Of one service, what is composed of that alone.
+    let is_wanted = |service: &str| wanted.iter().any(|declared| declared.settings.name.as_str() == service);
+    let composed: Vec<Composed> = settings
+        .composed
+        .iter()
+        .filter(|composed| {
+            named.is_none() || composed.settings.parts.iter().all(|part| is_wanted(part.service.as_str()))
+        })
+        .cloned()
+        .collect();
+    let published = gateway::published(&wanted, &composed).await.map_err(|error| refused(&error))?;
     let rows: Vec<Value> = published
         .operations
         .iter()
-        .filter(|(service, _)| wanted.iter().any(|declared| declared.settings.name.as_str() == service))
+        .filter(|(service, _)| is_wanted(service) || service == gateway::COMPOSED)
         .map(|(service, operation)| {
             json!({
                 "service": service,
@@ -144,9 +154,9 @@ async fn check(context: &mut Context, settings: &Settings, named: Option<&str>) 
 /// Declared services that can't be bound, a line each.
 pub(crate) fn refused(error: &gateway::StartError) -> Failure {
     match error {
-        gateway::StartError::Services(_) => Failure::failed("a declared service can't be bound")
+        gateway::StartError::Services(_) => Failure::failed("what is declared can't be bound")
             .because(error.to_string())
-            .next("Mend the document or its [[service]], then `platform service check`."),
+            .next("Mend the document, its [[service]] or the [[compose]], then `platform service check`."),
         _ => Failure::failed("the document can't be made").caused_by(error),
     }
 }

@@ -79,7 +79,8 @@ impl Content {
 }
 
 /// `application/json` and everything that ends in `+json` (RFC 6839 §3.1).
-fn is_json(media_type: &str) -> bool {
+#[must_use]
+pub fn is_json(media_type: &str) -> bool {
     let essence = essence(media_type).to_ascii_lowercase();
     essence == "application/json" || essence.ends_with("+json")
 }

@@ -5,6 +5,8 @@ mod dialect;
 mod door;
 mod forward;
 mod measured;
+mod part;
+mod parts;
 mod prepare;
 mod publish;
 mod router;
@@ -24,9 +26,17 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::{door::Door, forward::Shared};
+pub(crate) use self::{
+    door::Door,
+    forward::{Shared, Target, into_poem},
+    part::Asker,
+    parts::Own,
+    prepare::{followed, own_segment},
+    publish::complete_operation,
+};
 use self::{
-    forward::{Service, Target},
+    forward::Service,
+    parts::{Targets, targets},
     prepare::prepare,
     router::{Match, RouteFault, Router},
     rules::Rules,
@@ -34,9 +44,13 @@ use self::{
 };
 use self::{prepare::PrepareFault, rules::RuleFault, source::SourceFault};
 use crate::{
+    services::composed::{ComposeFault, Composed},
     standing::ServiceStanding,
     upstream::{BadUpstreamUrl, PoolConfig, Probe, Upstream},
 };
+
+/// What composed operations are listed under.
+pub const COMPOSED: &str = "composed";
 
 /// How often an instance is asked whether it is well.
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
@@ -51,14 +65,14 @@ pub(crate) struct Times {
     pub(crate) total: Duration,
 }
 
-/// A service that can't be bound: where it is declared, and why.
+/// What can't be bound: where it is declared, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("{origin}: service {service}: {fault}")]
+#[error("{origin}: {named}: {fault}")]
 pub struct BindFault {
     /// Where it is declared.
     pub origin: Origin,
-    /// Its name.
-    pub service: String,
+    /// Such as `service orders`, `compose orderPage, part customer`.
+    pub named: String,
     /// Why.
     #[source]
     pub fault: ServiceFault,
@@ -85,6 +99,9 @@ pub enum ServiceFault {
     /// An address is no URL that can be called.
     #[error("urls: {0}")]
     Url(String),
+    /// A composed operation can't be made.
+    #[error(transparent)]
+    Compose(#[from] ComposeFault),
 }
 
 impl From<RouteFault> for ServiceFault {
@@ -99,14 +116,31 @@ impl From<BadUpstreamUrl> for ServiceFault {
     }
 }
 
+/// What a path and a method stand for.
+pub(crate) enum Route {
+    /// One operation of a declared service.
+    Declared(Arc<Target>),
+    /// Several calls.
+    Composed(Arc<Composed>),
+}
+
+/// What is declared in the configuration.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Declarations<'d> {
+    pub(crate) services: &'d [Declared],
+    pub(crate) composed: &'d [kit::config::Composed],
+}
+
 /// Declared services, ready to serve: swapped as a whole when the configuration is read again.
 pub(crate) struct Bound {
-    pub(crate) router: Router<Arc<Target>>,
+    pub(crate) router: Router<Route>,
     /// The one document, theirs included.
     pub(crate) document: Value,
     /// Every operation of theirs, by the service that has it.
     pub(crate) operations: Vec<(String, Operation)>,
     services: Vec<Arc<Service>>,
+    /// What can be a part, by service and the `operationId` of its own document.
+    targets: Targets,
     /// Ends the probes when nothing is served by these any more.
     watched: CancellationToken,
 }
@@ -117,14 +151,15 @@ impl Drop for Bound {
     }
 }
 
-/// Reads and binds all of them, over `public`, the document of what is bound already. What is known of the instances that
-/// `before` has as well, such as breakers and connections, goes on.
+/// Reads and binds all of them, over `public`, the document of what is bound already, and what is composed of these. What is known of
+/// the instances that `before` has as well, such as breakers and connections, goes on.
 ///
 /// # Errors
 /// Everything that is wrong, a fault a service at most.
 pub(crate) async fn bind(
-    declared: &[Declared],
+    declarations: Declarations<'_>,
     public: Value,
+    own: &[Own],
     times: Times,
     before: Option<&Bound>,
 ) -> Result<Bound, Vec<BindFault>> {
@@ -134,14 +169,19 @@ pub(crate) async fn bind(
         document: public,
         operations: Vec::new(),
         services: Vec::new(),
+        targets: own.iter().map(|own| targets(own, times)).collect(),
         watched: CancellationToken::new(),
     };
     let mut faults = Vec::new();
-    for declared in declared {
+    for declared in declarations.services {
         if let Err(fault) = bound.add(declared, &mut taken, times, before).await {
-            let service = declared.settings.name.to_string();
-            faults.push(BindFault { origin: declared.origin.clone(), service, fault });
+            let named = format!("service {}", declared.settings.name);
+            faults.push(BindFault { origin: declared.origin.clone(), named, fault });
         }
+    }
+    // Over services that are not bound everything composed of them would be a fault as well.
+    if faults.is_empty() {
+        faults = bound.compose(declarations.composed, &mut taken, times);
     }
     if faults.is_empty() { Ok(bound) } else { Err(faults) }
 }
@@ -215,7 +255,10 @@ impl Bound {
                 is_websocket: prepared.websockets.contains(&operation.id),
                 operation: operation.clone(),
             };
-            self.router.add(&operation.path, operation.method.clone(), Arc::new(target))?;
+            let target = Arc::new(target);
+            let targets = self.targets.entry(service.name.clone()).or_default();
+            targets.insert(origin.id.clone(), Arc::clone(&target));
+            self.router.add(&operation.path, operation.method.clone(), Route::Declared(target))?;
             self.operations.push((service.name.clone(), operation));
         }
         self.services.push(Arc::clone(&service));

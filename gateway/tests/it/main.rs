@@ -5,6 +5,7 @@ mod account;
 mod administration;
 mod audit;
 mod client_credentials;
+mod composed;
 mod cors;
 mod declared;
 mod documents;

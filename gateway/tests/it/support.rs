@@ -3,6 +3,7 @@
 mod accounts;
 mod declared;
 mod forge;
+mod origin;
 mod proxy;
 mod raw;
 mod service;
@@ -20,8 +21,9 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
     accounts::{Account, form},
-    declared::{declared, named},
+    declared::{composed, declared, named},
     forge::Forge,
+    origin::Origin,
     proxy::Wire,
     raw::{Raw, Script, answer},
     service::{PASSWORD, UsersDouble},
@@ -73,6 +75,7 @@ pub(crate) async fn config(database: &TestDatabase, users_url: &str) -> Config {
         body_time: Duration::from_millis(700),
         service_urls: service_urls(users_url),
         services: Vec::new(),
+        composed: Vec::new(),
         issuers: Vec::new(),
         upstream_connect_time: Duration::from_millis(500),
         upstream_time: Duration::from_millis(800),

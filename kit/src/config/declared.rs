@@ -225,11 +225,11 @@ fn access<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Access, D::Error
     }
 }
 
-fn some_access<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Access>, D::Error> {
+pub(super) fn some_access<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Access>, D::Error> {
     access(deserializer).map(Some)
 }
 
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(deserializer)?;
     match parse_duration(&text) {
         Ok(0) => Err(D::Error::custom("a time of 0 would end every request; leave the setting out")),
@@ -238,7 +238,7 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duratio
     }
 }
 
-fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Size {

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml_edit::{Document, Item, TableLike, Value};
 
+use super::composed::{Composed, ComposedSettings};
 use super::declared::{Declared, ServiceSettings};
 use super::fault::{Fault, Origin, closest, did_you_mean};
 use super::issuer::IssuerSettings;
@@ -18,6 +19,9 @@ const SERVICE: &str = "service";
 
 /// The list of issuers.
 const ISSUER: &str = "issuer";
+
+/// The list of composed operations.
+const COMPOSE: &str = "compose";
 
 /// One value found in a source.
 pub(super) struct Found {
@@ -43,6 +47,7 @@ pub(super) struct Read {
     pub(super) found: Vec<Found>,
     pub(super) services: Vec<Declared>,
     pub(super) issuers: Vec<IssuerSettings>,
+    pub(super) composed: Vec<Composed>,
 }
 
 /// Reads the text of a file that stands in `folder`.
@@ -84,6 +89,8 @@ impl Reader<'_> {
                 self.services(item, line);
             } else if name == ISSUER {
                 self.issuers(item, line);
+            } else if name == COMPOSE {
+                self.composed(item, line);
             } else if SECTIONS.iter().any(|(section, _)| *section == name) {
                 match item.as_table_like() {
                     Some(section) => self.section(name, section),
@@ -141,6 +148,24 @@ impl Reader<'_> {
         }
     }
 
+    fn composed(&mut self, item: &Item, line: usize) {
+        let line_at = |span: Option<std::ops::Range<usize>>, otherwise: usize| {
+            span.map_or(otherwise, |span| line_of(self.text, span.start))
+        };
+        let mut parts = std::collections::BTreeMap::new();
+        for table in item.as_array_of_tables().into_iter().flatten() {
+            let line = line_at(table.span(), line);
+            let listed = table.get("part").and_then(Item::as_array_of_tables).into_iter().flatten();
+            parts.insert(line, listed.map(|part| line_at(part.span(), line)).collect::<Vec<_>>());
+        }
+        for (line, settings) in self.tables::<ComposedSettings>(COMPOSE, item, line) {
+            let at = |line| Origin::File { path: self.path.to_owned(), line };
+            let parts = parts.get(&line).into_iter().flatten().map(|line| at(*line)).collect();
+            let composed = Composed { settings, origin: at(line), parts };
+            self.read.composed.push(composed);
+        }
+    }
+
     /// What one table says of another.
     fn across(&mut self) {
         let known: Vec<String> = self.read.issuers.iter().map(|issuer| issuer.name.to_string()).collect();
@@ -174,7 +199,7 @@ impl Reader<'_> {
                 Ok(settings) => read.push((line, settings)),
                 Err(error) => {
                     let line = error.span().map_or(line, |span| line_of(self.text, span.start));
-                    let remedy = format!("docs/ADDING-A-SERVICE.md lists what [[{list}]] takes");
+                    let remedy = format!("docs/ADDING-A-SERVICE.md tells what [[{list}]] takes");
                     self.fault(line, list, error.message().trim_end(), Some(remedy));
                 }
             }

@@ -50,7 +50,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Faults> {
     let mut faults = Vec::new();
     let mut warnings = Vec::new();
     let (file, in_file) = from_file(sources, &mut faults);
-    let file::Read { found: in_file, services, issuers } = in_file;
+    let file::Read { found: in_file, services, issuers, composed } = in_file;
     let in_environment = from_environment(sources, if sources.strict { &mut faults } else { &mut warnings });
     let in_flags = from_flags(sources, &mut faults);
 
@@ -62,7 +62,9 @@ pub fn load(sources: &Sources) -> Result<Loaded, Faults> {
     if !faults.is_empty() {
         return Err(Faults(faults));
     }
-    let whole = builder.build().and_then(|merged| Settings::from_config(merged, origins, services, issuers));
+    let whole = builder
+        .build()
+        .and_then(|merged| Settings::from_config(merged, origins, services, issuers, composed));
     let settings = whole.map_err(|error| Faults(vec![internal(&error)]))?;
     let crossed = settings.cross_faults();
     if crossed.is_empty() { Ok(Loaded { settings, warnings, file }) } else { Err(Faults(crossed)) }

@@ -4,7 +4,7 @@ use super::fault::{Fault, Faults, Origin};
 use super::settings::Settings;
 use super::table::SETTINGS;
 
-/// Settings that a reload takes, beside every `[[service]]`. All others hold until the next start.
+/// Settings that a reload takes, beside every `[[service]]` and `[[compose]]`. All others hold until the next start.
 pub const RELOADED: &[&str] = &[
     "log.level",
     "gateway.request_body_limit",

@@ -42,6 +42,9 @@ pub struct Settings {
     /// Every `[[issuer]]`, in the file's order.
     #[serde(skip)]
     pub issuers: Vec<super::IssuerSettings>,
+    /// Every `[[compose]]`, in the file's order.
+    #[serde(skip)]
+    pub composed: Vec<super::Composed>,
     #[serde(skip)]
     pub(super) origins: BTreeMap<&'static str, Origin>,
     #[serde(skip)]
@@ -224,9 +227,10 @@ impl Settings {
         origins: BTreeMap<&'static str, Origin>,
         services: Vec<super::Declared>,
         issuers: Vec<super::IssuerSettings>,
+        composed: Vec<super::Composed>,
     ) -> Result<Self, ConfigError> {
         let settings: Self = merged.clone().try_deserialize()?;
-        Ok(Self { services, issuers, origins, merged, ..settings })
+        Ok(Self { services, issuers, composed, origins, merged, ..settings })
     }
 
     /// Where the value of a setting came from.

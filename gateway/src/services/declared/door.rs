@@ -7,11 +7,7 @@ use contract::{Problem, ProblemKind};
 use http::{HeaderValue, header};
 use poem::{Endpoint, Request, Response, Result, error::ResponseError};
 
-use super::{
-    Bound, allow,
-    forward::{Shared, Target},
-    router::Match,
-};
+use super::{Bound, Route, allow, forward::Shared, router::Match};
 
 /// In front of `inner`, which has every other path.
 pub(crate) struct Door<E> {
@@ -41,18 +37,21 @@ impl<E: Endpoint<Output = Response>> Endpoint for Door<E> {
 }
 
 impl<E> Door<E> {
-    async fn forward(
-        &self,
-        target: &Arc<Target>,
-        parameters: &[(&str, String)],
-        request: Request,
-    ) -> Response {
-        let mut response = match target.forward(&self.shared, parameters, request).await {
+    async fn forward(&self, route: &Route, parameters: &[(&str, String)], request: Request) -> Response {
+        let (answer, name) = match route {
+            Route::Declared(target) => {
+                (target.forward(&self.shared, parameters, request).await, &target.name)
+            }
+            Route::Composed(composed) => {
+                (composed.forward(&self.shared, parameters, request).await, &composed.name)
+            }
+        };
+        let mut response = match answer {
             Ok(response) => response,
             // Not by way of `poem::Error`: that drops the extension in which the problem travels.
             Err(problem) => problem.as_response(),
         };
-        response.set_data(target.name.clone());
+        response.set_data(name.clone());
         response
     }
 }

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     cache::{Cache, CacheBody},
-    identity::authenticate::Authenticator,
+    identity::authenticate::{Authenticator, Verified},
     policy::{
         cache::{key::Identity, rules::StandIn},
         rate_limit::{RateRule, RateState},
@@ -48,6 +48,28 @@ pub(crate) struct Shared {
     /// Whose pages may open tunnels.
     pub(crate) origins: Origins,
     pub(crate) tunnels: Arc<Tunnels>,
+}
+
+impl Shared {
+    /// Counts a request by every rule that holds for it.
+    pub(crate) async fn count(
+        &self,
+        own: &[RateRule],
+        access: &Access,
+        operation: &OperationName,
+        request: &Request,
+    ) -> Result<RateState, Problem> {
+        let rules: Vec<RateRule> = self.rate_limit.iter().chain(own).cloned().collect();
+        if rules.is_empty() {
+            return Ok(RateState::default());
+        }
+        let address = client_address(request, &self.trusted_proxies);
+        let asked = *access != Access::Public && rules.iter().any(RateRule::needs_caller);
+        let verified = asked.then(|| self.authenticator.identify(request.headers()).ok()).flatten();
+        let caller =
+            verified.map_or_else(|| Arc::new(Caller::anonymous()), |verified| Arc::clone(&verified.caller));
+        self.rate_limits.check(&rules, &operation.0, address, &caller).await
+    }
 }
 
 /// A service that is called.
@@ -77,16 +99,16 @@ pub(crate) struct Target {
 
 /// A call on its way, which the cache may make after the request is answered.
 #[derive(Clone)]
-struct Outgoing {
-    to: Arc<Target>,
-    target: PathAndQuery,
-    request_id: RequestId,
-    authorization: HeaderValue,
-    client: IpAddr,
+pub(super) struct Outgoing {
+    pub(super) to: Arc<Target>,
+    pub(super) target: PathAndQuery,
+    pub(super) request_id: RequestId,
+    pub(super) authorization: HeaderValue,
+    pub(super) client: IpAddr,
 }
 
 impl Outgoing {
-    async fn fetch(self, head: Parts) -> Result<http::Response<CacheBody>, Problem> {
+    pub(super) async fn fetch(self, head: Parts) -> Result<http::Response<CacheBody>, Problem> {
         self.send(head, CallBody::Whole(Bytes::new())).await
     }
 
@@ -117,13 +139,13 @@ impl Outgoing {
     }
 }
 
-fn head(method: Method, uri: Uri, headers: HeaderMap) -> Parts {
+pub(super) fn head(method: Method, uri: Uri, headers: HeaderMap) -> Parts {
     let (mut head, ()) = http::Request::new(()).into_parts();
     (head.method, head.uri, head.headers) = (method, uri, headers);
     head
 }
 
-pub(super) fn into_poem(answer: http::Response<CacheBody>) -> Response {
+pub(crate) fn into_poem(answer: http::Response<CacheBody>) -> Response {
     let (head, body) = answer.into_parts();
     let mut response = Response::builder().status(head.status).finish();
     *response.headers_mut() = head.headers;
@@ -151,16 +173,30 @@ impl Target {
 
     /// Counts the request by every rule that holds for it.
     async fn count(&self, shared: &Shared, request: &Request) -> Result<RateState, Problem> {
-        let rules: Vec<RateRule> = shared.rate_limit.iter().chain(&self.rules.rate_limit).cloned().collect();
-        if rules.is_empty() {
-            return Ok(RateState::default());
+        shared.count(&self.rules.rate_limit, &self.operation.access, &self.name, request).await
+    }
+
+    /// Who sends a request with these fields, if this operation is open to them.
+    pub(crate) fn admit(&self, shared: &Shared, headers: &HeaderMap) -> Result<Arc<Verified>, Problem> {
+        shared.authenticator.admit_from(&self.operation, headers, &self.service.issuers)
+    }
+
+    /// Whose tokens its service takes beside the gateway's own.
+    pub(crate) fn issuers(&self) -> &[ServiceName] {
+        &self.service.issuers
+    }
+
+    /// Whose its answers are, in the cache.
+    pub(super) fn identity(&self, caller: &Verified) -> Identity {
+        match self.operation.access {
+            Access::Public => Identity::Nobody,
+            _ => Identity::User(caller.caller.subject.to_string()),
         }
-        let address = client_address(request, &shared.trusted_proxies);
-        let asked = self.operation.access != Access::Public && rules.iter().any(RateRule::needs_caller);
-        let verified = asked.then(|| shared.authenticator.identify(request.headers()).ok()).flatten();
-        let caller =
-            verified.map_or_else(|| Arc::new(Caller::anonymous()), |verified| Arc::clone(&verified.caller));
-        shared.rate_limits.check(&rules, &self.name.0, address, &caller).await
+    }
+
+    /// Whether its answers are held to the document, whatever they are.
+    pub(crate) fn is_enforced(&self) -> bool {
+        self.rules.mode == ContractMode::Enforce
     }
 
     async fn admitted(
@@ -173,8 +209,7 @@ impl Target {
             return self.open_tunnel(shared, parameters, request).await;
         }
         // Who may not call learns nothing of the schema, and no body of theirs is read.
-        let caller =
-            shared.authenticator.admit_from(&self.operation, request.headers(), &self.service.issuers)?;
+        let caller = self.admit(shared, request.headers())?;
         let sent = request.original_uri().clone();
         self.check_parameters(parameters, &sent, request.headers())?;
         let limit = BodyLimit { bytes: self.rules.body_limit.unwrap_or(shared.limit.bytes), ..shared.limit };
@@ -206,10 +241,7 @@ impl Target {
             shared.cache.changed(&asked, answer.status(), answer.headers()).await;
             return Ok(into_poem(answer));
         }
-        let identity = match self.operation.access {
-            Access::Public => Identity::Nobody,
-            _ => Identity::User(caller.caller.subject.to_string()),
-        };
+        let identity = self.identity(&caller);
         let fetch = move |head| outgoing.clone().fetch(head);
         shared.cache.answer(identity, head, fetch).await.map(into_poem)
     }

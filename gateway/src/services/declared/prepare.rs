@@ -84,14 +84,18 @@ pub enum PrepareFault {
 pub(crate) fn prefix(settings: &ServiceSettings) -> Result<String, PrepareFault> {
     let Some(prefix) = &settings.prefix else { return Ok(format!("/api/{}", settings.name)) };
     let trimmed = prefix.trim_end_matches('/');
-    let first = trimmed.split('/').nth(1).unwrap_or_default();
-    if OWN.contains(&first) {
-        return Err(PrepareFault::OwnPrefix(prefix.clone(), format!("/{first}")));
+    if let Some(own) = own_segment(trimmed) {
+        return Err(PrepareFault::OwnPrefix(prefix.clone(), format!("/{own}")));
     }
     let fits = trimmed.starts_with('/')
         && contract::path::check(trimmed).is_ok()
         && !trimmed.contains(['{', '}', ':', '?', '#', '%']);
     if fits { Ok(trimmed.to_owned()) } else { Err(PrepareFault::Prefix(prefix.clone())) }
+}
+
+/// The first segment of a path, where it is the gateway's own.
+pub(crate) fn own_segment(path: &str) -> Option<&str> {
+    path.split('/').nth(1).filter(|first| OWN.contains(first))
 }
 
 /// Prepares a document; `taken` are the ids that others have, and gets those of this one.
@@ -242,7 +246,7 @@ fn free_id(service: &str, id: &str, taken: &mut HashSet<String>) -> String {
 }
 
 /// The value, or what its `$ref` points at.
-pub(super) fn followed<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
+pub(crate) fn followed<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
     let target = value.get("$ref").and_then(Value::as_str).and_then(|target| target.strip_prefix('#'));
     target.and_then(|pointer| document.pointer(pointer)).unwrap_or(value)
 }

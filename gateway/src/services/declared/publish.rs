@@ -69,7 +69,8 @@ fn complete(document: &mut Value) {
     }
 }
 
-fn complete_operation(document: &Value, operation: &mut Value, shared_parameters: bool) {
+/// The same for one operation.
+pub(crate) fn complete_operation(document: &Value, operation: &mut Value, shared_parameters: bool) {
     let access = operation
         .get("x-platform-access")
         .and_then(Value::as_str)

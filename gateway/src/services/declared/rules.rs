@@ -64,6 +64,21 @@ impl Rules {
     }
 }
 
+impl Rules {
+    /// Those of a service whose contract is the platform's own: held to it, and nothing changed.
+    pub(crate) fn of_own(timeout: Duration) -> Self {
+        Self {
+            mode: ContractMode::Enforce,
+            body_limit: None,
+            timeout,
+            rate_limit: Vec::new(),
+            cache: false,
+            request: RequestRules { headers: Vec::new(), query: Vec::new(), body: Vec::new() },
+            response: ResponseRules { headers: Vec::new(), body: Vec::new() },
+        }
+    }
+}
+
 /// An operation's own rules stand instead of its service's; those are counted over all of its operations.
 fn rate_limit(
     service: &ServiceSettings,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kit::config::{Declared, Origin, ServiceSettings};
+use kit::config::{Composed, ComposedSettings, Declared, Origin, ServiceSettings};
 
 /// A service called `echo` at `url`, bound by `document`, with more settings as TOML.
 pub(crate) fn declared(folder: &Path, url: &str, document: &serde_json::Value, more: &str) -> Declared {
@@ -22,4 +22,12 @@ pub(crate) fn named(
     let settings: ServiceSettings = toml_edit::de::from_str(&text).unwrap();
     let origin = Origin::File { path: "platform.toml".into(), line: 1 };
     Declared { settings, origin, folder: folder.to_owned() }
+}
+
+/// An operation that is composed as this TOML says.
+pub(crate) fn composed(text: &str) -> Composed {
+    let settings: ComposedSettings = toml_edit::de::from_str(text).unwrap();
+    let at = |line| Origin::File { path: "platform.toml".into(), line };
+    let parts = (0..settings.parts.len()).map(|part| at(10 + part)).collect();
+    Composed { settings, origin: at(1), parts }
 }
