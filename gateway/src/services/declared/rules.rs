@@ -73,6 +73,7 @@ impl Rules {
             timeout,
             rate_limit: Vec::new(),
             cache: false,
+            stale_if_error: None,
             request: RequestRules { headers: Vec::new(), query: Vec::new(), body: Vec::new() },
             response: ResponseRules { headers: Vec::new(), body: Vec::new() },
         }
