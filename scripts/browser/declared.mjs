@@ -51,6 +51,10 @@ try {
   const none = await attempt(page, "get", "/api/big/things7/{id}", "/api/big/things7/1", { fields: { id: "1" } });
   // Chromium writes every refused request to the console.
   faults.splice(before, faults.length - before, ...faults.slice(before).filter((fault) => !fault.includes("status of 503")));
+  const text = page.locator(".opblock.is-open .opblock-description").filter({ hasText: "A text of a service." }).first();
+  const links = await text.locator("a").evaluateAll((found) => found.map((link) => link.getAttribute("href") ?? ""));
+  check(!links.some((link) => link.toLowerCase().includes("javascript:")), `what a service writes has no links that run (${links})`);
+  check((await page.title()) !== "owned" && (await text.locator("script").count()) === 0, "what a service writes is shown and not run");
   check(none.status === 503 && none.shown.includes("urn:platform:problem:"), `a service that is down shows its problem (${none.status})`);
 } catch (error) {
   failed = true;

@@ -46,6 +46,15 @@ try {
 
   page = await browser.newPage();
   page.setDefaultTimeout(20_000);
+  watch(page, "/docs?url=", base, faults);
+  const evil = "https://evil.example/o.json";
+  await page.goto(`${base}/docs?url=${evil}&configUrl=${evil}#url=${evil}`);
+  await page.locator(".opblock").first().waitFor();
+  check((await page.locator(".opblock").count()) === declared, "a link can't make /docs show another document");
+  await page.close();
+
+  page = await browser.newPage();
+  page.setDefaultTimeout(20_000);
   watch(page, "/redoc", base, faults);
   await page.goto(`${base}/redoc`);
   await page.locator("h1").first().waitFor();

@@ -40,3 +40,23 @@ async fn the_pages_load_nothing_from_elsewhere() {
         assert_eq!(off.get(path).send().await.unwrap().status(), 404, "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_link_to_the_page_can_t_make_it_show_another_document() {
+    let database = TestDatabase::sqlite();
+    let gateway = Gateway::start(config(&database, "http://127.0.0.1:1").await).await;
+    let text = async |path: &str| gateway.get(path).send().await.unwrap().text().await.unwrap();
+    let plain = text("/docs").await;
+    assert_eq!(
+        text("/docs?url=https://evil.example/o.json&configUrl=https://evil.example/c.json").await,
+        plain
+    );
+    let script = text("/docs/start.js").await;
+    assert!(script.contains("queryConfigEnabled: false") && script.contains("persistAuthorization: false"));
+    assert!(!script.contains("location"), "{script}");
+    for asset in ["/docs/swagger-ui.js", "/docs/swagger-ui.css", "/docs/start.js", "/redoc/redoc.js"] {
+        let etag = gateway.get(asset).send().await.unwrap().headers()["etag"].clone();
+        let again = gateway.get(asset).header("if-none-match", etag).send().await.unwrap();
+        assert_eq!(again.status(), 304, "{asset}");
+    }
+}

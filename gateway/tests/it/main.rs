@@ -18,6 +18,7 @@ mod oauth;
 mod password;
 mod rate_limits;
 mod recent_sign_in;
+mod refusals;
 mod reload;
 mod replicas;
 mod second_factor;
