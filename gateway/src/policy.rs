@@ -7,6 +7,7 @@ pub(crate) mod budget;
 pub(crate) mod cache;
 pub(crate) mod concurrency;
 pub(crate) mod deadline;
+pub(crate) mod hedge;
 pub(crate) mod hop_by_hop;
 pub(crate) mod rate_limit;
 pub(crate) mod websocket;

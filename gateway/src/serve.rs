@@ -246,8 +246,8 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
     let upstreams = Typed::each(|service| upstream(config, service))?;
     let users = Arc::new(UsersClient::new(Arc::clone(&upstreams.users), Arc::clone(&authenticator)));
     let own: Arc<[Own]> = typed_operations(&upstreams)?.into();
-    let times = service_times(config);
-    let declared = declared(config.declarations(), &own, own_document()?, times, None).await?;
+    let declared =
+        declared(config.declarations(), &own, own_document()?, service_times(config), None).await?;
     declared.watch();
     let postman = Arc::new(postman(config, &database, &issuer));
     let factors = Arc::new(SecondFactors {

@@ -7,6 +7,7 @@ mod connect;
 mod endpoint;
 mod fault;
 pub(crate) mod headers;
+mod hedged;
 mod instance;
 pub(crate) mod measured;
 mod pool;

@@ -26,6 +26,8 @@ pub(crate) struct Call {
     /// Whether doing it twice is doing it once: the method says so (RFC 9110 §9.2.2), or the operation has an
     /// `Idempotency-Key` that the service honours.
     pub(crate) idempotent: bool,
+    /// After so long without an answer another instance is asked as well, where the call may be repeated.
+    pub(crate) hedge: Option<Duration>,
 }
 
 /// What is sent.
@@ -79,6 +81,11 @@ impl RequestBody {
             Self::Whole(_) => true,
             Self::Stream(streamed) => !lock(streamed).is_begun,
         }
+    }
+
+    /// Whether it can be sent again, and twice at once.
+    pub(super) fn is_replayable(&self) -> bool {
+        matches!(self, Self::Whole(_))
     }
 
     /// How it failed, if it did: that is the client's doing.

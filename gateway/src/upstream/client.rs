@@ -21,6 +21,7 @@ use super::{
 use crate::policy::{
     Outcome, backoff,
     deadline::{Deadline, TIME_LEFT},
+    hedge::Hedge,
 };
 
 /// Connections are used for no longer, so that a name's new addresses and a balancer's new targets get their share.
@@ -38,30 +39,30 @@ pub(crate) struct Received {
 }
 
 /// A call that is being sent.
-struct Sending {
+pub(super) struct Sending {
     method: Method,
     target: PathAndQuery,
     headers: HeaderMap,
     body: RequestBody,
     idempotent: bool,
-    deadline: Deadline,
+    pub(super) deadline: Deadline,
     total: Option<Duration>,
     retries: u32,
 }
 
 /// A failed attempt.
-struct Failed {
+pub(super) struct Failed {
     fault: UpstreamFault,
     /// No byte of the request was sent.
     is_unsent: bool,
     /// It failed on a kept connection that had answered before: that one was closed under the request.
     was_kept: bool,
-    outcome: Outcome,
+    pub(super) outcome: Outcome,
 }
 
 /// What an answer says of its instance. A 503 that says when to come back is an instance that lives and sheds load: shutting it
 /// off would refuse what it could still serve.
-fn judged<B>(response: &Response<B>) -> Outcome {
+pub(super) fn judged<B>(response: &Response<B>) -> Outcome {
     let sheds = response.status() == StatusCode::SERVICE_UNAVAILABLE
         && response.headers().contains_key(http::header::RETRY_AFTER);
     if sheds || response.status().is_client_error() {
@@ -89,6 +90,7 @@ impl Upstream {
             body: CallBody::Whole(body),
             total: Some(self.limits.total_time),
             idempotent: method.is_idempotent(),
+            hedge: None,
         };
         let (head, body) = self.send(call).await?.into_parts();
         let body = Self::whole(body).await?;
@@ -135,15 +137,18 @@ impl Upstream {
             total: call.total,
             retries: 0,
         };
+        let is_safe = sending.idempotent && sending.body.is_replayable();
+        let mut hedge = Hedge::new(now, call.hedge, is_safe);
         let mut tried = Vec::new();
         let mut last = None;
         loop {
-            let mut used = match self.choose(&tried).await {
+            let used = match self.choose(&tried).await {
                 Ok(used) => used,
                 Err(fault) => return Err(last.unwrap_or(fault)),
             };
             tried.push(std::sync::Arc::clone(used.instance()));
-            match self.attempt(&sending, &used).await {
+            let (mut used, answer) = self.hedged(&sending, used, &mut hedge, &mut tried).await;
+            match answer {
                 Ok(response) => {
                     match judged(&response) {
                         Outcome::Good => {}
@@ -193,7 +198,7 @@ impl Upstream {
     }
 
     /// One attempt at one instance; at once another on a fresh connection where a kept one was closed under it.
-    async fn attempt(&self, sending: &Sending, used: &Use) -> Result<Response<Incoming>, Failed> {
+    pub(super) async fn attempt(&self, sending: &Sending, used: &Use) -> Result<Response<Incoming>, Failed> {
         match self.exchange(sending, used.instance(), false).await {
             // Within the budget: a service that breaks off what it is asked looks the same as one that closed what was idle.
             Err(failed)

@@ -34,6 +34,7 @@ fn call(method: Method) -> Call {
         body: CallBody::Whole(body),
         total: Some(Duration::from_millis(500)),
         idempotent,
+        hedge: None,
     }
 }
 
@@ -323,4 +324,55 @@ async fn trailers_pass_and_an_upgraded_connection_is_the_caller_s() {
     let mut echoed = [0; 5];
     tunnel.read_exact(&mut echoed).await.unwrap();
     assert_eq!(&echoed, b"hello");
+}
+
+#[tokio::test]
+async fn a_call_that_takes_long_is_answered_by_another_instance_and_the_first_one_is_given_up() {
+    let (slow, fast) = (FaultServer::start(Fault::Hang).await, FaultServer::start(Fault::None).await);
+    let upstream = upstream(vec![slow.url(), fast.url()]);
+    let hedged = |method| Call { hedge: Some(Duration::from_millis(20)), ..call(method) };
+    // No more than the budget grants without any other calls.
+    for _ in 0..8 {
+        assert_eq!(ask(&upstream, hedged(Method::GET)).await, (200, None));
+    }
+    while slow.requests() == 0 {
+        assert_eq!(ask(&upstream, hedged(Method::GET)).await, (200, None));
+    }
+    slow.saw_closed(slow.requests()).await;
+    for health in upstream.health() {
+        assert_eq!((health.breaker, health.in_flight, health.is_ejected), (Position::Closed, 0, false));
+    }
+    for call in [hedged(Method::POST), Call { hedge: Some(Duration::from_millis(20)), ..streamed() }] {
+        let before = slow.requests() + fast.requests();
+        let told = ask(&upstream, call).await;
+        assert!([(200, None), (504, Some("http_response_timeout"))].contains(&told), "{told:?}");
+        assert_eq!(slow.requests() + fast.requests(), before + 1, "what may not be sent twice was");
+    }
+}
+
+#[tokio::test]
+async fn a_hedge_that_fails_changes_nothing_and_all_hedges_stay_within_the_budget() {
+    let (late, refusing) =
+        (FaultServer::start(Fault::Delay(Duration::from_millis(80))).await, Fault::Status(503));
+    let refusing = FaultServer::start(refusing).await;
+    let hedge = Some(Duration::from_millis(10));
+    let config = PoolConfig { retries: 0, ..PoolConfig::new("tried", vec![late.url(), refusing.url()]) };
+    let upstream = Upstream::new(config).unwrap();
+    // Until the late one is asked first: it is waited for although the other answers sooner.
+    loop {
+        let before = refusing.requests();
+        let status = ask(&upstream, Call { hedge, ..call(Method::GET) }).await.0;
+        if status == 200 && refusing.requests() > before {
+            break;
+        }
+    }
+    let both = FaultServer::start(Fault::Delay(Duration::from_millis(15))).await;
+    let other = FaultServer::start(Fault::Delay(Duration::from_millis(15))).await;
+    let upstream = self::upstream(vec![both.url(), other.url()]);
+    let hedge = Some(Duration::from_millis(1));
+    for _ in 0..40 {
+        assert_eq!(ask(&upstream, Call { hedge, ..call(Method::GET) }).await.0, 200);
+    }
+    let sent = both.requests() + other.requests();
+    assert!((41..=50).contains(&sent), "{sent} for 40 calls");
 }

@@ -171,6 +171,12 @@ fn faults() -> Vec<(&'static str, Option<Vec<u8>>, u16)> {
         ("another media type", Some(answer("200 OK", "text/html", "<p>").into_bytes()), 502),
         ("nothing", Some(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()), 502),
         ("overloaded", json("503 No", "{}"), 502),
+        // Unpacked it would be a gigabyte, or anything: it is not unpacked at all.
+        (
+            "encoded",
+            Some(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\n\x1f\x8b\x08\0".to_vec()),
+            502,
+        ),
     ]
 }
 

@@ -80,6 +80,9 @@ pub struct ServiceSettings {
     /// Failures in a row (no answer, or 5xx) that shut an instance off for 2 to 30 seconds; 5 by default, 0 for never.
     #[serde(default)]
     pub breaker_failures: Option<u32>,
+    /// After so long without an answer a call that may be repeated is sent to another instance as well; unset, it never is.
+    #[serde(default, deserialize_with = "duration")]
+    pub hedge: Option<Duration>,
     /// The path that tells whether an instance is well, such as `/readyz`; unset, none is asked.
     #[serde(default)]
     pub health: Option<String>,
@@ -124,6 +127,9 @@ pub struct OperationSettings {
     /// From sending a request to the last byte of its answer.
     #[serde(deserialize_with = "duration")]
     pub timeout: Option<Duration>,
+    /// After so long without an answer another instance is asked as well, if it may be repeated.
+    #[serde(deserialize_with = "duration")]
+    pub hedge: Option<Duration>,
     /// Whether its answers are stored.
     pub cache: Option<bool>,
     /// How often it may be called.

@@ -133,6 +133,7 @@ impl Outgoing {
             body,
             total: Some(to.rules.timeout).filter(|_| to.holds_answers()),
             idempotent,
+            hedge: to.rules.hedge,
         };
         let (head, body) = to.service.upstream.send(call).await?.into_parts();
         to.answer(head, body, &conditions, asked_for_head).await
@@ -186,6 +187,15 @@ impl Target {
         &self.service.issuers
     }
 
+    /// The head of a request for the cache, with how long what is stored stands in for a service that fails.
+    pub(super) fn head(&self, method: Method, uri: Uri, headers: HeaderMap) -> Parts {
+        let mut head = head(method, uri, headers);
+        if let Some(window) = self.rules.stale_if_error {
+            head.extensions.insert(StandIn(window));
+        }
+        head
+    }
+
     /// Whose its answers are, in the cache.
     pub(super) fn identity(&self, caller: &Verified) -> Identity {
         match self.operation.access {
@@ -226,10 +236,7 @@ impl Target {
             client: client_address(&request, &shared.trusted_proxies),
         };
         let method = if asked_for_head { Method::HEAD } else { self.operation.method.clone() };
-        let mut head = head(method, sent, std::mem::take(request.headers_mut()));
-        if let Some(window) = self.rules.stale_if_error {
-            head.extensions.insert(StandIn(window));
-        }
+        let head = self.head(method, sent, std::mem::take(request.headers_mut()));
         if !self.rules.cache {
             let answer = outgoing.send(head, body).await;
             return answer.map(into_poem).map_err(|fault| overrun.problem().unwrap_or(fault));

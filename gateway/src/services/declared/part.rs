@@ -6,7 +6,7 @@ use contract::{Problem, ProblemKind};
 use http::{HeaderMap, Method, Uri};
 use kit::request_id::RequestId;
 
-use super::forward::{Outgoing, Shared, Target, head};
+use super::forward::{Outgoing, Shared, Target};
 use crate::cache::CacheBody;
 
 /// For whom a part is asked.
@@ -44,7 +44,7 @@ impl Target {
                 .map_err(Problem::internal)?,
             client: asker.client,
         };
-        let head = head(Method::GET, uri, headers);
+        let head = self.head(Method::GET, uri, headers);
         if !self.rules.cache {
             return outgoing.fetch(head).await;
         }

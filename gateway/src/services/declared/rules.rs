@@ -27,6 +27,7 @@ pub(crate) struct Rules {
     pub(super) mode: ContractMode,
     pub(super) body_limit: Option<usize>,
     pub(super) timeout: Duration,
+    pub(super) hedge: Option<Duration>,
     pub(super) rate_limit: Vec<RateRule>,
     pub(super) cache: bool,
     /// For how long past its time an answer stands in, where it does not say so itself.
@@ -48,6 +49,7 @@ impl Rules {
             mode: operation.and_then(|operation| operation.contract).unwrap_or(service.contract),
             body_limit: operation.and_then(|operation| operation.body_limit).or(service.body_limit),
             timeout: operation.and_then(|operation| operation.timeout).or(service.timeout).unwrap_or(timeout),
+            hedge: operation.and_then(|operation| operation.hedge).or(service.hedge),
             cache: operation.and_then(|operation| operation.cache).unwrap_or(service.cache),
             stale_if_error: service.stale_if_error,
             rate_limit: rate_limit(service, operation, id)?,
@@ -71,6 +73,7 @@ impl Rules {
             mode: ContractMode::Enforce,
             body_limit: None,
             timeout,
+            hedge: None,
             rate_limit: Vec::new(),
             cache: false,
             stale_if_error: None,

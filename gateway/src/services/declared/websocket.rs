@@ -115,6 +115,7 @@ impl Target {
             body: CallBody::Whole(bytes::Bytes::new()),
             total: None,
             idempotent: true,
+            hedge: None,
         };
         let mut answer = service.upstream.send(call).await?;
         if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
