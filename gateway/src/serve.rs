@@ -246,9 +246,7 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
     let upstreams = Typed::each(|service| upstream(config, service))?;
     let users = Arc::new(UsersClient::new(Arc::clone(&upstreams.users), Arc::clone(&authenticator)));
     let own: Arc<[Own]> = typed_operations(&upstreams)?.into();
-    let declared =
-        declared(config.declarations(), &own, own_document()?, service_times(config), None).await?;
-    declared.watch();
+    let declared = first_declared(config, &own).await?;
     let postman = Arc::new(postman(config, &database, &issuer));
     let factors = Arc::new(SecondFactors {
         database: database.clone(),
@@ -303,6 +301,14 @@ pub(crate) async fn declared(
     before: Option<&Bound>,
 ) -> Result<Bound, StartError> {
     declared::bind(declarations, public, own, times, before).await.map_err(StartError::Services)
+}
+
+/// What is declared at start, with its instances watched.
+async fn first_declared(config: &Config, own: &[Own]) -> Result<Bound, StartError> {
+    let times = service_times(config);
+    let bound = declared(config.declarations(), own, own_document()?, times, None).await?;
+    bound.watch();
+    Ok(bound)
 }
 
 /// The platform's own services with their operations.
