@@ -10,6 +10,7 @@ mod exchange;
 mod keys;
 mod operation;
 mod role;
+mod routes;
 mod service;
 mod service_account;
 mod session;
@@ -29,6 +30,7 @@ pub(crate) use exchange::{FileForm, ImportArguments};
 pub(crate) use keys::{Algorithm as KeyAlgorithm, KeyCommand, Purpose as KeyPurpose};
 pub(crate) use operation::{ConfigCommand, MigrateCommand, MigrateTarget, ServeArguments};
 pub(crate) use role::RoleCommand;
+pub(crate) use routes::RoutesCommand;
 pub(crate) use service::ServiceCommand;
 pub(crate) use service_account::{Rights, ServiceAccountCommand, ServiceAccountGrant, ServiceAccountLogin};
 pub(crate) use session::SessionCommand;
@@ -164,8 +166,12 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: ConfigCommand,
     },
-    /// List every public route and who may use it
-    Routes,
+    /// List every public route and who may use it, or explain what would happen to a request
+    Routes {
+        /// What to do [default: list them].
+        #[command(subcommand)]
+        verb: Option<RoutesCommand>,
+    },
     /// Write the OpenAPI document of the gateway; needs no running server
     #[command(name = "openapi")]
     OpenApi {

@@ -36,7 +36,8 @@ pub(crate) fn run(arguments: Arguments, context: &mut Context) -> Outcome {
         Verb::Token { verb } => small(token::run(context, &global, verb)),
         Verb::Config { verb } => config::run(context, &global, verb),
         Verb::Service { verb } => small(service::run(context, &global, verb)),
-        Verb::Routes => small(routes::run(context, &global)),
+        Verb::Routes { verb: None } => small(routes::run(context, &global)),
+        Verb::Routes { verb: Some(verb) } => small(routes::explain::run(context, &global, verb)),
         Verb::OpenApi { file } => small(openapi::run(context, &global, file.as_deref())),
         Verb::Completions { shell } => completions::run(context, shell),
     }

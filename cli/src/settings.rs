@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use kit::body::BodyLimit;
 use kit::client_address::TrustedProxies;
@@ -17,6 +18,9 @@ use crate::arguments::{Global, known_variables};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::services;
+
+/// How often services are asked by which contract they serve.
+const CONTRACT_EVERY: Duration = Duration::from_secs(5);
 
 /// The sources of the configuration, as this command was called.
 #[must_use]
@@ -165,6 +169,7 @@ pub(crate) fn checked_gateway(
         limits: limits(settings),
         body_bytes: gateway.request_body_limit,
         service_urls,
+        contract_every: Some(CONTRACT_EVERY),
         services: settings.services.clone(),
         composed: settings.composed.clone(),
         issuers: settings.issuers.clone(),

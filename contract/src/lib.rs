@@ -8,6 +8,7 @@ pub mod caller;
 pub mod compare;
 pub mod document;
 pub mod email;
+pub mod handshake;
 pub mod ids;
 pub mod nullable;
 pub mod operation;

@@ -36,6 +36,22 @@ pub enum Access {
     Role(Role),
 }
 
+impl Operation {
+    /// What it is and what it asks for, for people.
+    #[must_use]
+    pub fn told(&self) -> Value {
+        serde_json::json!({
+            "id": self.id,
+            "method": self.method.as_str(),
+            "path": self.path,
+            "summary": self.summary,
+            "access": self.access.text(),
+            "scope": self.scope.as_ref().map(Scope::as_str),
+            "recent_sign_in": self.recent,
+        })
+    }
+}
+
 impl Access {
     /// As it stands in a document, under `x-platform-access`.
     #[must_use]

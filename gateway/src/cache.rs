@@ -18,6 +18,7 @@ use bytes::Bytes;
 use contract::{Problem, ProblemKind};
 use http::{HeaderMap, Method, Response, StatusCode, header, request::Parts};
 use http_body_util::combinators::BoxBody;
+use serde_json::json;
 use tokio::sync::{Semaphore, oneshot};
 use tracing::Instrument as _;
 
@@ -104,6 +105,14 @@ impl Cache {
         }
         let asked = rules::asked(&request.headers);
         let address = key::address_of(&request);
+        if kit::explain::is_on() {
+            // What is kept is kept elsewhere; and a fetch of the cache's own is a task of its own.
+            kit::explain::tell(
+                "cache",
+                || json!({ "key": address.hex(), "kept_for": identity.told(), "varies": "by what an answer's Vary names" }),
+            );
+            return fetch.call(request).await;
+        }
         for wait in 0..=WAITS {
             let now = SystemTime::now();
             let found = self.store.find(address, &identity, &request.headers).await;

@@ -155,12 +155,15 @@ pub(crate) fn public(
 
 /// Services of the platform's own.
 fn typed(parts: &Parts, operations: &Arc<Vec<Operation>>) -> impl OpenApi + use<> {
+    let handshakes = parts.handshakes.all();
     parts
         .upstreams
         .map(|service, upstream| {
+            let handshake = handshakes.iter().find(|(name, _)| *name == service);
             Arc::new(Binding {
                 service,
                 upstream: Arc::clone(upstream),
+                handshake: handshake.map(|(_, handshake)| Arc::clone(handshake)),
                 operations: Arc::clone(operations),
                 authenticator: Arc::clone(&parts.authenticator),
                 sessions: Arc::clone(&parts.sessions),

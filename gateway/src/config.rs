@@ -71,6 +71,8 @@ pub struct Config {
     pub body_time: Duration,
     /// Where the platform's own services are, by name: `users` at `http://127.0.0.1:8002`.
     pub service_urls: BTreeMap<&'static str, String>,
+    /// How often each instance of a service is asked by which contract it serves; unset, none is.
+    pub contract_every: Option<Duration>,
     /// Services that are bound by their OpenAPI documents.
     pub services: Vec<Declared>,
     /// Operations that are composed of several calls.

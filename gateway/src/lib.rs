@@ -5,6 +5,8 @@ mod cache;
 mod composition;
 mod config;
 mod document;
+mod explain;
+mod handshake;
 mod identity;
 mod mail;
 mod parts;
@@ -21,6 +23,7 @@ mod valkey;
 
 pub use config::{Config, Mail};
 pub use document::{documents, operations, public_document};
+pub use explain::{Explain, explain};
 pub use identity::{
     master_key::{BadMasterKey, MasterKey},
     operator::{OPERATOR_TOKEN_TIME, OperatorError, operator_token},
@@ -31,7 +34,7 @@ pub use reload::Reloader;
 pub use serve::{Listeners, Published, Service, StartError, bind, bind_on, published};
 pub use services::{
     composed::ComposeFault,
-    declared::{BindFault, COMPOSED, ServiceFault},
+    declared::{BindFault, COMPOSED, ServiceFault, document_of, served_contract},
     typed::SERVICES,
 };
 pub use valkey::{BadValkeyUrl, ValkeyUrl};

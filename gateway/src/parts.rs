@@ -7,6 +7,7 @@ use kit::{body::BodyLimit, client_address::TrustedProxies, cors::Origins, databa
 
 use crate::{
     cache::Cache,
+    handshake::Handshake,
     identity::{
         audit::Audit, authenticate::Authenticator, client_grant::ClientGrants, external::Issuers,
         keyring::Keyring, revocation::Revoked, second_factor::SecondFactors,
@@ -29,6 +30,8 @@ use crate::{
 pub(crate) struct Parts {
     /// Services of the platform's own.
     pub(crate) upstreams: Typed<Arc<Upstream>>,
+    /// Whether each of them serves what it was bound by.
+    pub(crate) handshakes: Typed<Arc<Handshake>>,
     pub(crate) users: Arc<UsersClient>,
     /// Services that are bound by their documents; swapped whole by a reload.
     pub(crate) declared: Arc<ArcSwap<Bound>>,

@@ -4,6 +4,7 @@ use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use contract::{Caller, Problem};
 use redis::Script;
+use serde_json::json;
 
 use crate::{
     policy::rate_limit::{Buckets, Quota, RateRule, RateState, Spent},
@@ -50,6 +51,10 @@ impl RateLimits {
         let mut state = RateState::default();
         for rule in rules {
             let Some(key) = rule.key(operation, address, caller) else { continue };
+            if kit::explain::is_on() {
+                kit::explain::add("rate_limits", || json!({ "rule": rule.name(), "counts": &*key }));
+                continue;
+            }
             let spent = self.spend(&key, rule.quota()).await;
             state.add(rule, spent);
             if !spent.allowed {

@@ -20,6 +20,7 @@ use crate::{
     Config,
     cache::{Cache, Kept},
     document::{OperationsError, known, operations, public_document},
+    handshake::Handshake,
     identity::{
         access_token, attempts,
         audit::Audit,
@@ -43,7 +44,7 @@ use crate::{
     reload::Reloader,
     services::{
         declared::{self, BindFault, Bound, Declarations, Own, Times},
-        typed::Typed,
+        typed::{self, Typed},
     },
     standing::{self, Standings},
     store,
@@ -126,6 +127,7 @@ impl From<SigningFault> for StartError {
 /// A gateway that is bound and not serving yet.
 pub struct Service {
     server: Server,
+    contract_every: Option<Duration>,
     ops: Server,
     parts: Parts,
     watch: Watch,
@@ -177,20 +179,29 @@ pub async fn bind_on(listeners: Listeners, config: Config) -> Result<Service, St
         Database::connect(&config.database_url, config.database_connections, "platform-gateway").await?;
     database.require_schema(&store::SCHEMA).await?;
     let Listeners { public: server, ops } = listeners;
-    let operations: Vec<Operation> = operations()?.into_iter().map(|(_, operation)| operation).collect();
+    let operations = all_operations()?;
     let parts = parts(&config, database, server.address()).await?;
     let own = Database::connect(&config.database_url, WATCH_CONNECTIONS, "platform-gateway-watch").await?;
     let watch = watch::begin(Arc::clone(&parts.revoked), Arc::clone(&parts.keyring), own).await?;
     let drain_time = config.limits.drain_time;
-    let reloader = Reloader::new(parts.clone(), Arc::new(operations), own_document()?, &config);
-    Ok(Service { server, ops, parts, watch, reloader, drain_time })
+    let reloader = Reloader::new(parts.clone(), operations, own_document()?, &config);
+    Ok(Service { server, contract_every: config.contract_every, ops, parts, watch, reloader, drain_time })
+}
+
+/// Every operation that is bound without any declaration.
+pub(crate) fn all_operations() -> Result<Arc<Vec<Operation>>, OperationsError> {
+    Ok(Arc::new(operations()?.into_iter().map(|(_, operation)| operation).collect()))
 }
 
 async fn listen(setting: &'static str, address: SocketAddr, limits: Limits) -> Result<Server, StartError> {
     Server::bind(address, limits).await.map_err(|error| StartError::Bind { setting, address, error })
 }
 
-async fn parts(config: &Config, database: Database, address: SocketAddr) -> Result<Parts, StartError> {
+pub(crate) async fn parts(
+    config: &Config,
+    database: Database,
+    address: SocketAddr,
+) -> Result<Parts, StartError> {
     let times = KeyTimes {
         publish: config.key_publish_time,
         // Whatever signs access tokens for longer than these must be named here: a rotation waits for their end.
@@ -244,19 +255,16 @@ async fn parts(config: &Config, database: Database, address: SocketAddr) -> Resu
         audience: config.audience.clone(),
     });
     let upstreams = Typed::each(|service| upstream(config, service))?;
+    let handshakes = Typed::each(handshake)?;
     let users = Arc::new(UsersClient::new(Arc::clone(&upstreams.users), Arc::clone(&authenticator)));
-    let own: Arc<[Own]> = typed_operations(&upstreams)?.into();
+    let own: Arc<[Own]> = typed_operations(&upstreams, &handshakes)?.into();
     let declared = first_declared(config, &own).await?;
     let postman = Arc::new(postman(config, &database, &issuer));
-    let factors = Arc::new(SecondFactors {
-        database: database.clone(),
-        master_key: config.master_key.clone(),
-        required_of: config.second_factor_roles.clone(),
-        platform: postman.platform.clone(),
-    });
+    let factors = Arc::new(second_factors(config, &database, &postman.platform));
     let valkey = valkey(config).await;
     Ok(Parts {
         upstreams,
+        handshakes,
         users: Arc::clone(&users),
         declared: Arc::new(ArcSwap::from_pointee(declared)),
         own,
@@ -303,22 +311,36 @@ pub(crate) async fn declared(
     declared::bind(declarations, public, own, times, before).await.map_err(StartError::Services)
 }
 
-/// What is declared at start, with its instances watched.
+/// What is declared at start. Its instances are watched once it is served.
 async fn first_declared(config: &Config, own: &[Own]) -> Result<Bound, StartError> {
     let times = service_times(config);
-    let bound = declared(config.declarations(), own, own_document()?, times, None).await?;
-    bound.watch();
-    Ok(bound)
+    declared(config.declarations(), own, own_document()?, times, None).await
 }
 
 /// The platform's own services with their operations.
-fn typed_operations(upstreams: &Typed<Arc<Upstream>>) -> Result<Vec<Own>, OperationsError> {
+fn typed_operations(
+    upstreams: &Typed<Arc<Upstream>>,
+    handshakes: &Typed<Arc<Handshake>>,
+) -> Result<Vec<Own>, OperationsError> {
     let all = operations()?;
     let of =
         |name: &str| all.iter().filter(|(service, _)| *service == name).map(|(_, one)| one.clone()).collect();
-    let own =
-        |(name, upstream): (_, &Arc<Upstream>)| Own { upstream: Arc::clone(upstream), operations: of(name) };
-    Ok(upstreams.all().into_iter().map(own).collect())
+    let pairs = upstreams.all().into_iter().zip(handshakes.all());
+    let own = |((name, upstream), (_, handshake)): ((_, &Arc<Upstream>), (_, &Arc<Handshake>))| Own {
+        upstream: Arc::clone(upstream),
+        handshake: Arc::clone(handshake),
+        operations: of(name),
+    };
+    Ok(pairs.map(own).collect())
+}
+
+fn second_factors(config: &Config, database: &Database, platform: &str) -> SecondFactors {
+    SecondFactors {
+        database: database.clone(),
+        master_key: config.master_key.clone(),
+        required_of: config.second_factor_roles.clone(),
+        platform: platform.to_owned(),
+    }
 }
 
 fn letter_throttle(database: &Database) -> Arc<Throttle> {
@@ -332,7 +354,11 @@ fn own_document() -> Result<serde_json::Value, StartError> {
 
 /// Times of services that say none.
 pub(crate) fn service_times(config: &Config) -> Times {
-    Times { connect: config.upstream_connect_time, total: config.upstream_time }
+    Times {
+        connect: config.upstream_connect_time,
+        total: config.upstream_time,
+        contract_every: config.contract_every,
+    }
 }
 
 /// An empty cache.
@@ -354,19 +380,26 @@ pub struct Published {
 /// # Errors
 /// [`StartError::Services`], [`StartError::Document`].
 pub async fn published(services: &[Declared], composed: &[Composed]) -> Result<Published, StartError> {
-    let times = Times { connect: Duration::from_secs(1), total: Duration::from_secs(1) };
+    let times =
+        Times { connect: Duration::from_secs(1), total: Duration::from_secs(1), contract_every: None };
     // Nothing is called.
     let upstreams = Typed::each(|service| {
         let pool = PoolConfig::new(service, vec!["http://127.0.0.1:1".to_owned()]);
         let wrong = |error: BadUpstreamUrl| StartError::UpstreamUrl { service, fault: error.to_string() };
         Upstream::new(pool).map(Arc::new).map_err(wrong)
     })?;
-    let own = typed_operations(&upstreams)?;
+    let own = typed_operations(&upstreams, &Typed::each(handshake)?)?;
     let declarations = Declarations { services, composed };
     let bound = declared(declarations, &own, own_document()?, times, None).await?;
     let own = operations()?.into_iter().map(|(service, operation)| (service.to_owned(), operation));
     let operations = own.chain(bound.operations.iter().cloned()).collect();
     Ok(Published { document: bound.document.clone(), operations })
+}
+
+/// The comparison of what a service of the platform's own serves with what the gateway was built with.
+fn handshake(service: &'static str) -> Result<Arc<Handshake>, StartError> {
+    let bound = typed::shared(service).map_err(OperationsError::from)?;
+    Ok(Arc::new(Handshake::new(service, bound)))
 }
 
 /// Calls of a service of the platform's own.
@@ -422,16 +455,23 @@ impl Service {
 
     /// Serves until `shutdown`, then drains: not ready at once, requests in flight finished, the database closed.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self { server, ops, parts, watch, reloader, drain_time } = self;
+        let Self { server, contract_every, ops, parts, watch, reloader, drain_time } = self;
         let public = reloader.current();
+        parts.declared.load().watch();
         let ready = Ready::new(checks(&parts.database), shutdown.clone());
-        let own = parts.upstreams.all().into_iter().map(|(_, upstream)| Arc::clone(upstream)).collect();
-        let standings = Standings { own, declared: Arc::clone(&parts.declared) };
+        let pairs = || parts.upstreams.all().into_iter().zip(parts.handshakes.all());
+        let own: Vec<_> = pairs()
+            .map(|((_, upstream), (_, handshake))| (Arc::clone(upstream), Arc::clone(handshake)))
+            .collect();
+        let standings = Standings { own: own.clone(), declared: Arc::clone(&parts.declared) };
         let following = tokio::spawn(watch.run(shutdown.clone()));
         let sending = tokio::spawn(Arc::clone(&parts.outbox).run(shutdown.clone()));
         let sharing = tokio::spawn(keep(parts.valkey.clone(), shutdown.clone()));
-        for (_, upstream) in parts.upstreams.all() {
+        for (upstream, handshake) in &own {
             tokio::spawn(Arc::clone(upstream).watch(shutdown.clone()));
+            if let Some(every) = contract_every {
+                tokio::spawn(Arc::clone(handshake).watch(Arc::clone(upstream), every, shutdown.clone()));
+            }
         }
         let tunnels = Arc::clone(&parts.tunnels);
         tokio::join!(

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use http::StatusCode;
-use kit::metrics::{MetricsEndpoint, UpstreamInstance};
+use kit::metrics::{ContractBreak, MetricsEndpoint, UpstreamInstance};
 use poem::{Endpoint, Request, Response, Result};
 use serde::Serialize;
 
 use crate::{
+    handshake::{Agreement, Break, Handshake},
     services::declared::Bound,
     upstream::{InstanceHealth, Upstream},
 };
@@ -22,11 +23,21 @@ pub(crate) const PATH: &str = "/services";
 pub(crate) struct ServiceStanding {
     service: String,
     instances: Vec<InstanceHealth>,
+    /// How the contract it serves stands to the one it was bound by.
+    agreement: Agreement,
+    /// What breaks operations, which are shut off for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    breaks: Vec<Break>,
 }
 
 impl ServiceStanding {
-    pub(crate) fn of(upstream: &Upstream) -> Self {
-        Self { service: upstream.service().to_owned(), instances: upstream.health() }
+    pub(crate) fn of(upstream: &Upstream, handshake: &Handshake) -> Self {
+        Self {
+            service: upstream.service().to_owned(),
+            instances: upstream.health(),
+            agreement: handshake.agreement(),
+            breaks: handshake.breaks(),
+        }
     }
 }
 
@@ -34,7 +45,7 @@ impl ServiceStanding {
 #[derive(Clone)]
 pub(crate) struct Standings {
     /// The platform's own.
-    pub(crate) own: Vec<Arc<Upstream>>,
+    pub(crate) own: Vec<(Arc<Upstream>, Arc<Handshake>)>,
     pub(crate) declared: Arc<ArcSwap<Bound>>,
 }
 
@@ -46,14 +57,15 @@ struct Told {
 impl Standings {
     fn told(&self) -> Told {
         let mut services: Vec<ServiceStanding> =
-            self.own.iter().map(|upstream| ServiceStanding::of(upstream)).collect();
+            self.own.iter().map(|(upstream, handshake)| ServiceStanding::of(upstream, handshake)).collect();
         services.extend(self.declared.load().standings());
         Told { services }
     }
 
-    /// `/metrics`, with how each instance stands at that moment; one that is not bound any more has no series.
+    /// `/metrics`, with how each instance and each contract stands at that moment; what is not bound any more has no series.
     pub(crate) fn metrics(self) -> MetricsEndpoint {
-        MetricsEndpoint::default().with_instances(move || {
+        let contracts = self.clone();
+        let instances = move || {
             let instances = |standing: ServiceStanding| {
                 standing.instances.into_iter().map(move |instance| UpstreamInstance {
                     service: standing.service.clone(),
@@ -62,6 +74,20 @@ impl Standings {
                 })
             };
             self.told().services.into_iter().flat_map(instances).collect()
+        };
+        MetricsEndpoint::default().with_instances(instances).with_breaks(move || {
+            let breaks = |standing: ServiceStanding| {
+                let service = standing.service;
+                standing.breaks.into_iter().flat_map(move |one| {
+                    let service = service.clone();
+                    one.operations.into_iter().map(move |operation| ContractBreak {
+                        service: service.clone(),
+                        operation,
+                        pointer: one.pointer.clone(),
+                    })
+                })
+            };
+            contracts.told().services.into_iter().flat_map(breaks).collect()
         })
     }
 }

@@ -12,6 +12,7 @@ mod instance;
 pub(crate) mod measured;
 mod pool;
 mod probe;
+mod told;
 mod users;
 
 #[allow(unused_imports, reason = "declared services and the operations page stand on these")]

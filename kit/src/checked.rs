@@ -7,7 +7,7 @@ use contract::{
     Caller, Problem,
     operation::{Operation, content_type},
 };
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use poem::{Endpoint, Request, Response, Result, endpoint::BoxEndpoint, http::Method};
 use poem_openapi::{
     OpenApi,
@@ -136,7 +136,12 @@ impl CheckedEndpoint {
                 }
             }
         }
+        crate::explain::tell("operation", || operation.told());
+        crate::explain::tell("body_limit", || self.limit.bytes.into());
         check(operation, &mut request, self.limit).await?;
+        if crate::explain::is_on() {
+            return Ok(Response::builder().status(StatusCode::NO_CONTENT).finish());
+        }
         self.inner.call(request).await
     }
 }

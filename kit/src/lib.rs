@@ -8,6 +8,7 @@ pub mod config;
 pub mod cors;
 pub mod database;
 pub mod edge;
+pub mod explain;
 pub mod health;
 pub mod internal_token;
 pub mod metrics;

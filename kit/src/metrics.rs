@@ -225,10 +225,24 @@ pub fn tunnel_closed(service: &str, closed_by: &'static str, bytes_in: u64, byte
     }
 }
 
+/// A difference between the contract that a service serves and the one it was bound by, for which an operation is shut off.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ContractBreak {
+    /// The service.
+    pub service: String,
+    /// The operation, by method and path at the service.
+    pub operation: String,
+    /// Where the difference is in the service's document.
+    pub pointer: String,
+}
+
+type Breaks = Arc<dyn Fn() -> Vec<ContractBreak> + Send + Sync>;
+
 /// `/metrics`. Not for a public listener.
 #[derive(Clone, Default)]
 pub struct MetricsEndpoint {
     instances: Option<Instances>,
+    breaks: Option<Breaks>,
 }
 
 impl fmt::Debug for MetricsEndpoint {
@@ -241,7 +255,13 @@ impl MetricsEndpoint {
     /// With the instances that `ask` tells of at each scrape: what is gone by then has no series.
     #[must_use]
     pub fn with_instances(self, ask: impl Fn() -> Vec<UpstreamInstance> + Send + Sync + 'static) -> Self {
-        Self { instances: Some(Arc::new(ask)) }
+        Self { instances: Some(Arc::new(ask)), ..self }
+    }
+
+    /// With the broken contracts that `ask` tells of at each scrape: what is mended by then has no series.
+    #[must_use]
+    pub fn with_breaks(self, ask: impl Fn() -> Vec<ContractBreak> + Send + Sync + 'static) -> Self {
+        Self { breaks: Some(Arc::new(ask)), ..self }
     }
 
     fn write(&self) -> Result<String, fmt::Error> {
@@ -257,6 +277,19 @@ impl MetricsEndpoint {
             );
             for UpstreamInstance { service, instance, healthy: is_healthy } in ask() {
                 healthy.get_or_create(&OfInstance { service, instance }).set(i64::from(is_healthy));
+            }
+            text::encode_registry(&mut written, &now)?;
+        }
+        if let Some(ask) = &self.breaks {
+            let mut now = Registry::with_prefix("platform");
+            let breaks: Family<ContractBreak, Gauge> = Family::default();
+            now.register(
+                "contract_broken",
+                "1 for each difference for which an operation is shut off",
+                breaks.clone(),
+            );
+            for one in ask() {
+                breaks.get_or_create(&one).set(1);
             }
             text::encode_registry(&mut written, &now)?;
         }

@@ -1,17 +1,22 @@
 //! A service of the platform's own, from its contract to its listener: what all of them have alike, written once.
 //!
-//! Its operations are checked against its own document, behind internal tokens; `/healthz`, `/readyz`, `/metrics` and the document
-//! itself need none.
+//! Its operations are checked against its own document, behind internal tokens; `/healthz`, `/readyz`, `/metrics`, the document
+//! and the contract that a gateway compares with its own need none.
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use contract::{
     document::{self, About, DocumentError},
+    handshake::{self, Offer},
     operation::Operation,
     schema::CompileError,
 };
 use futures_util::future::BoxFuture;
-use poem::{Endpoint, IntoEndpoint, IntoResponse, Route, endpoint::make_sync, http::Method};
+use poem::{
+    Endpoint, IntoEndpoint, IntoResponse, Response, Route,
+    endpoint::make_sync,
+    http::{Method, StatusCode, header},
+};
 use poem_openapi::{OpenApi, OpenApiService};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -119,6 +124,7 @@ pub struct Host {
     operations: Arc<Vec<Operation>>,
     body_limit: BodyLimit,
     document: String,
+    offer: Offer,
     tokens: Arc<InternalTokens>,
 }
 
@@ -134,6 +140,7 @@ impl Host {
     ) -> Result<Self, StartError> {
         let Contract { name, about, public, internal } = contract;
         let document = document::merge(&about, &public)?.to_string();
+        let offer = Offer::new(handshake::shared(name, &public)?);
         let operations = Operation::all(&document::merge(&about, &[public, internal].concat())?)?;
         let tokens = InternalTokens::new(name, &config.gateway_url)
             .map_err(|error| StartError::Keys(error.to_string()))?;
@@ -151,6 +158,7 @@ impl Host {
             operations: Arc::new(operations),
             body_limit: config.body_limit,
             document,
+            offer,
             tokens: Arc::new(tokens),
         })
     }
@@ -176,13 +184,13 @@ impl Host {
     /// The service, with these operations.
     #[must_use]
     pub fn serving<A: OpenApi + 'static>(self, api: A) -> Service {
-        let Self { name, title, server, database, operations, document, tokens, .. } = self;
+        let Self { name, title, server, database, operations, document, offer, tokens, .. } = self;
         let address = server.address();
         let api = OpenApiService::new(api, title, env!("CARGO_PKG_VERSION")).into_endpoint();
         let guarded = RequireInternalToken::new(api, tokens).changes_through_gateway();
         let run = move |shutdown: CancellationToken| -> BoxFuture<'static, Result<(), ServeError>> {
             Box::pin(async move {
-                let routes = plain(&database, document, &shutdown).nest("/", guarded);
+                let routes = plain(&database, document, &offer, &shutdown).nest("/", guarded);
                 server.run(app(name, &operations, routes), shutdown).await;
                 database.close().await.map_err(ServeError::from)
             })
@@ -193,14 +201,14 @@ impl Host {
 
 fn app(name: &'static str, operations: &[Operation], routes: Route) -> impl Endpoint + use<> {
     let mut paths = Routes::of(operations);
-    for path in ["/healthz", "/readyz", "/metrics", DOCUMENT_PATH] {
+    for path in ["/healthz", "/readyz", "/metrics", DOCUMENT_PATH, handshake::PATH] {
         paths.add(path, Method::GET);
     }
     Edge::new(routes, name, Arc::new(paths), Trust::Peer)
 }
 
 /// What is served without a token.
-fn plain(database: &Database, document: String, shutdown: &CancellationToken) -> Route {
+fn plain(database: &Database, document: String, offer: &Offer, shutdown: &CancellationToken) -> Route {
     let database = database.clone();
     let database_answers = Check::new("database", move || {
         let database = database.clone();
@@ -219,6 +227,22 @@ fn plain(database: &Database, document: String, shutdown: &CancellationToken) ->
             DOCUMENT_PATH,
             poem::get(make_sync(move |_| document.clone().with_content_type("application/json"))),
         )
+        .at(handshake::PATH, poem::get(contract_of(offer)))
+}
+
+/// The contract, which who knows it already need not read again.
+fn contract_of(offer: &Offer) -> impl Endpoint + use<> {
+    let tag = format!("\"{}\"", offer.fingerprint);
+    let body = serde_json::to_string(offer).unwrap_or_default();
+    make_sync(move |request| {
+        let known = request.header(header::IF_NONE_MATCH) == Some(tag.as_str());
+        let answer = Response::builder().header(header::ETAG, &tag).header(header::CACHE_CONTROL, "no-cache");
+        if known {
+            answer.status(StatusCode::NOT_MODIFIED).finish()
+        } else {
+            answer.content_type("application/json").body(body.clone())
+        }
+    })
 }
 
 type Run = Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, Result<(), ServeError>> + Send>;

@@ -1,5 +1,7 @@
 //! `platform routes`: every public route, who may use it, and which service answers.
 
+pub(crate) mod explain;
+
 use serde_json::{Value, json};
 
 use super::service;

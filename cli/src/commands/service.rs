@@ -1,7 +1,10 @@
 //! `platform service`: what is behind the gateway, as the configuration declares it.
 
+mod add;
 mod new;
+mod pins;
 
+use contract::compare::Weight;
 use kit::config::{Composed, ContractMode, Declared, Settings};
 use serde_json::{Value, json};
 use url::Url;
@@ -13,6 +16,7 @@ use crate::failure::{Failure, Outcome};
 use crate::output::{Column, many};
 use crate::run_file::RunFile;
 use crate::settings;
+use pins::Compared;
 
 /// Runs one command.
 pub(crate) async fn run(context: &mut Context, global: &Global, verb: ServiceCommand) -> Outcome {
@@ -21,9 +25,13 @@ pub(crate) async fn run(context: &mut Context, global: &Global, verb: ServiceCom
             let settings = settings::load(context, global, &[])?.settings;
             list(context, &settings).await
         }
-        ServiceCommand::Check { service } => {
+        ServiceCommand::Check { service, changes, pin } => {
             let settings = settings::load(context, global, &[])?.settings;
-            check(context, &settings, service.as_deref()).await
+            check(context, &settings, service.as_deref(), changes, pin).await
+        }
+        ServiceCommand::Add { name, openapi, urls, prefix, access, contract, health, dry_run } => {
+            let wanted = add::Wanted { name, openapi, urls, prefix, access, contract, health };
+            add::run(context, global, &wanted, dry_run).await
         }
         ServiceCommand::New { name, item, dry_run, allow_dirty } => {
             new::run(context, &name, item.as_deref(), dry_run, allow_dirty)
@@ -37,6 +45,7 @@ async fn list(context: &mut Context, settings: &Settings) -> Outcome {
         Column::new("PREFIX", "prefix"),
         Column::new("URLS", "urls"),
         Column::with("HEALTHY", "instances", healthy),
+        Column::with("SERVES", "agreement", served),
         Column::new("CONTRACT", "contract"),
         Column::new("DOCUMENT", "document"),
     ];
@@ -61,7 +70,9 @@ async fn list(context: &mut Context, settings: &Settings) -> Outcome {
     let standings = standings(context, settings).await;
     for row in &mut rows {
         let standing = standings.iter().find(|standing| standing["service"] == row["service"]);
-        row["instances"] = standing.map_or(Value::Null, |standing| standing["instances"].clone());
+        for name in ["instances", "agreement", "breaks"] {
+            row[name] = standing.map_or(Value::Null, |standing| standing[name].clone());
+        }
     }
     many(context, COLUMNS, &rows)
 }
@@ -96,6 +107,17 @@ fn healthy(row: &Value) -> String {
     format!("{count} of {}", instances.len())
 }
 
+/// How the contract that a service serves stands to the one it was bound by; of a broken one, where.
+fn served(row: &Value) -> String {
+    let pointers = row["breaks"].as_array().into_iter().flatten().filter_map(|one| one["pointer"].as_str());
+    let pointers: Vec<&str> = pointers.collect();
+    match row["agreement"].as_str() {
+        Some("breaking") => format!("breaking: {}", pointers.join(", ")),
+        Some("unknown") | None => "-".to_owned(),
+        Some(agreement) => agreement.to_owned(),
+    }
+}
+
 fn mode(mode: ContractMode) -> &'static str {
     match mode {
         ContractMode::Enforce => "enforce",
@@ -104,14 +126,13 @@ fn mode(mode: ContractMode) -> &'static str {
     }
 }
 
-async fn check(context: &mut Context, settings: &Settings, named: Option<&str>) -> Outcome {
-    const COLUMNS: &[Column] = &[
-        Column::new("SERVICE", "service"),
-        Column::new("METHOD", "method"),
-        Column::new("PATH", "path"),
-        Column::new("WHO", "access"),
-        Column::new("OPERATION", "operation"),
-    ];
+async fn check(
+    context: &mut Context,
+    settings: &Settings,
+    named: Option<&str>,
+    changes: bool,
+    pin: bool,
+) -> Outcome {
     let wanted: Vec<Declared> = settings
         .services
         .iter()
@@ -133,10 +154,42 @@ async fn check(context: &mut Context, settings: &Settings, named: Option<&str>) 
         .cloned()
         .collect();
     let published = gateway::published(&wanted, &composed).await.map_err(|error| refused(&error))?;
+    let mut compared = Vec::new();
+    for declared in &wanted {
+        compared.extend(pins::compared(declared).await?);
+    }
+    if changes {
+        show_changes(context, &compared)?;
+    } else {
+        show(context, &published, &wanted)?;
+    }
+    if pin {
+        for declared in &wanted {
+            let name = declared.settings.name.as_str();
+            pins::pin(&declared.folder, name, &pins::current(declared).await?)?;
+            context.note(&format!("Pinned {}.", pins::path(&declared.folder, name).display()));
+        }
+        return Ok(());
+    }
+    told(context, &compared)
+}
+
+/// The operations of these services.
+fn show(context: &mut Context, published: &gateway::Published, wanted: &[Declared]) -> Outcome {
+    const COLUMNS: &[Column] = &[
+        Column::new("SERVICE", "service"),
+        Column::new("METHOD", "method"),
+        Column::new("PATH", "path"),
+        Column::new("WHO", "access"),
+        Column::new("OPERATION", "operation"),
+    ];
     let rows: Vec<Value> = published
         .operations
         .iter()
-        .filter(|(service, _)| is_wanted(service) || service == gateway::COMPOSED)
+        .filter(|(service, _)| {
+            let is_wanted = |declared: &Declared| declared.settings.name.as_str() == service;
+            wanted.iter().any(is_wanted) || service == gateway::COMPOSED
+        })
         .map(|(service, operation)| {
             json!({
                 "service": service,
@@ -149,6 +202,49 @@ async fn check(context: &mut Context, settings: &Settings, named: Option<&str>) 
         })
         .collect();
     many(context, COLUMNS, &rows)
+}
+
+fn show_changes(context: &mut Context, compared: &[Compared]) -> Outcome {
+    const COLUMNS: &[Column] = &[
+        Column::new("SERVICE", "service"),
+        Column::new("WEIGHT", "weight"),
+        Column::new("POINTER", "pointer"),
+        Column::new("CHANGE", "change"),
+        Column::new("OPERATIONS", "operations"),
+    ];
+    let rows: Vec<Value> = compared
+        .iter()
+        .flat_map(|one| one.comparison.changes.iter().map(|change| pins::row(&one.service, change)))
+        .collect();
+    many(context, COLUMNS, &rows)
+}
+
+/// Fails where a change breaks clients; tells of the others.
+fn told(context: &mut Context, compared: &[Compared]) -> Outcome {
+    let mut breaking = Vec::new();
+    for Compared { service, comparison } in compared {
+        let count =
+            |weight: Weight| comparison.changes.iter().filter(|change| change.weight == weight).count();
+        let compatible = count(Weight::Compatible);
+        if compatible > 0 {
+            context.note(&format!(
+                "{service}: {compatible} compatible change(s) since it was pinned (--changes lists them)."
+            ));
+        }
+        let broken = comparison.changes.iter().filter(|change| change.weight == Weight::Breaking);
+        breaking.extend(broken.map(|change| format!("{service}: {} {}", change.pointer, change.told)));
+    }
+    match breaking.len() {
+        0 => Ok(()),
+        count => Err(Failure::failed(format!("{count} change(s) break clients of what was pinned"))
+            .because(breaking.join("\n  "))
+            .next("Take them back, or pin the document as it is by `platform service check --pin`.")),
+    }
+}
+
+/// One declared service that can't be bound.
+fn refused_fault(fault: &gateway::BindFault) -> Failure {
+    Failure::failed("a declared service can't be bound").because(fault.to_string())
 }
 
 /// Declared services that can't be bound, a line each.

@@ -4,6 +4,7 @@
 mod audit;
 mod configuration;
 mod exchange;
+mod explain;
 mod journey;
 mod keys;
 mod manners;
@@ -13,6 +14,7 @@ mod process;
 mod reload;
 mod roles;
 mod secrets;
+mod service;
 mod service_account;
 mod session;
 mod starting;

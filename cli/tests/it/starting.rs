@@ -26,7 +26,10 @@ fn services_are_listed_with_how_their_instances_stand_where_a_platform_runs() {
     assert_eq!(idle.json()[0]["instances"], serde_json::Value::Null);
     assert!(idle.stderr.contains("No platform runs here"), "{idle:#?}");
     let platform = place.serve(&[]);
-    let listed = platform.place.run(&["service", "list", "-o", "json"]).done();
+    let listed = crate::process::wait_for("a look at the contract", || {
+        let listed = platform.place.run(&["service", "list", "-o", "json"]).done();
+        (listed.json()[0]["agreement"] == "equal").then_some(listed)
+    });
     let users = &listed.json()[0];
     assert_eq!((&users["service"], &users["instances"][0]["healthy"]), (&"users".into(), &true.into()));
     assert_eq!(users["instances"][0]["address"], platform.run["users"]);

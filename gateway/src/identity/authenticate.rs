@@ -18,6 +18,7 @@ use kit::{
     token::{Expected, LEEWAY, bearer},
 };
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 
 use super::{
     access_token::AccessClaims,
@@ -110,6 +111,15 @@ pub(crate) struct Authenticator {
     gateway: Arc<Verified>,
 }
 
+/// A caller, for people.
+fn told(caller: &Caller) -> serde_json::Value {
+    json!({
+        "subject": caller.subject.to_string(),
+        "roles": caller.roles.iter().map(contract::Role::as_str).collect::<Vec<_>>(),
+        "scopes": caller.scopes.to_string(),
+    })
+}
+
 impl Authenticator {
     pub(crate) fn new(
         access: Arc<ArcSwap<Keys>>,
@@ -182,10 +192,15 @@ impl Authenticator {
     /// # Errors
     /// 400 or 401.
     pub(crate) fn identify(&self, headers: &HeaderMap) -> Result<Arc<Verified>, Problem> {
-        match bearer(headers)? {
+        let identified = match bearer(headers)? {
             Some(token) => self.verify(token),
             None => Ok(Arc::clone(&self.anonymous)),
-        }
+        };
+        kit::explain::tell("caller", || match &identified {
+            Ok(verified) => told(&verified.caller),
+            Err(problem) => json!({ "refused": problem.detail, "because": problem.cause }),
+        });
+        identified
     }
 
     /// Whether a user has signed in lately enough to administer others. An operator's token and a service's are short-lived by

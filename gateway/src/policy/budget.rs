@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 /// Retries for each hundred calls.
-const PERCENT: u64 = 20;
+pub(crate) const PERCENT: u64 = 20;
 
 /// Retries in a window that are allowed however few calls there are.
 const FLOOR: u64 = 10;

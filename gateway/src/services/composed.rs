@@ -202,6 +202,8 @@ impl Composed {
         parameters: &[(&str, String)],
         request: Request,
     ) -> Result<Response, Problem> {
+        kit::explain::tell("operation", || self.operation.told());
+        kit::explain::tell("service", || "composed".into());
         // Before the caller is checked: tokens that are no good are counted too, by the address they come from.
         let state = shared.count(&self.rate_limit, &self.operation.access, &self.name, &request).await?;
         let answer = self.admitted(shared, parameters, request).await;

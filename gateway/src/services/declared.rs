@@ -16,7 +16,7 @@ mod websocket;
 
 use std::{collections::HashSet, num::NonZeroU32, sync::Arc, time::Duration};
 
-use contract::{operation::Operation, schema::CompileError};
+use contract::{handshake::Offer, operation::Operation, schema::CompileError};
 use http::Method;
 use kit::{
     config::{Declared, Origin},
@@ -44,6 +44,7 @@ use self::{
 };
 use self::{prepare::PrepareFault, rules::RuleFault, source::SourceFault};
 use crate::{
+    handshake::Handshake,
     services::composed::{ComposeFault, Composed},
     standing::ServiceStanding,
     upstream::{BadUpstreamUrl, PoolConfig, Probe, Upstream},
@@ -63,7 +64,13 @@ const MAX_TUNNELS: usize = 1024;
 pub(crate) struct Times {
     pub(crate) connect: Duration,
     pub(crate) total: Duration,
+    /// Between two looks at the contract that a service serves; unset, it is not looked at.
+    pub(crate) contract_every: Option<Duration>,
 }
+
+/// Times of a look at what a service serves.
+const LOOK: Times =
+    Times { connect: Duration::from_secs(1), total: Duration::from_secs(2), contract_every: None };
 
 /// What can't be bound: where it is declared, and why.
 #[derive(Debug, thiserror::Error)]
@@ -141,6 +148,8 @@ pub(crate) struct Bound {
     services: Vec<Arc<Service>>,
     /// What can be a part, by service and the `operationId` of its own document.
     targets: Targets,
+    /// How often they are asked by which contract they serve.
+    contract_every: Option<Duration>,
     /// Ends the probes when nothing is served by these any more.
     watched: CancellationToken,
 }
@@ -149,6 +158,30 @@ impl Drop for Bound {
     fn drop(&mut self) {
         self.watched.cancel();
     }
+}
+
+/// The document of a service as it is written, in JSON.
+///
+/// # Errors
+/// It can't be had.
+pub async fn document_of(declared: &Declared) -> Result<Value, BindFault> {
+    let source = Source::named(&declared.settings.openapi, &declared.folder);
+    source.read().await.map_err(|fault| BindFault {
+        origin: declared.origin.clone(),
+        named: format!("service {}", declared.settings.name),
+        fault: fault.into(),
+    })
+}
+
+/// The contract by which an instance of a service serves now; nothing where none tells one.
+pub async fn served_contract(declared: &Declared) -> Option<Value> {
+    let upstream = Upstream::new(pool(declared, LOOK)).ok()?;
+    let path = http::uri::PathAndQuery::from_static(contract::handshake::PATH);
+    let answers = upstream.ask_each(&path, &http::HeaderMap::new()).await;
+    let told = answers.into_iter().filter(|answer| answer.status == http::StatusCode::OK);
+    told.filter_map(|answer| serde_json::from_slice::<Offer>(&answer.body).ok())
+        .map(|offer| offer.document)
+        .find(|document| document.get("paths").is_some())
 }
 
 /// Reads and binds all of them, over `public`, the document of what is bound already, and what is composed of these. What is known of
@@ -170,6 +203,7 @@ pub(crate) async fn bind(
         operations: Vec::new(),
         services: Vec::new(),
         targets: own.iter().map(|own| targets(own, times)).collect(),
+        contract_every: times.contract_every,
         watched: CancellationToken::new(),
     };
     let mut faults = Vec::new();
@@ -197,16 +231,20 @@ fn operation_ids(document: &Value) -> HashSet<String> {
 }
 
 impl Bound {
-    /// Asks every instance time and again whether it is well, where its service says how.
+    /// Asks every instance time and again whether it is well, where its service says how, and by which contract it serves.
     pub(crate) fn watch(&self) {
         for service in &self.services {
             tokio::spawn(Arc::clone(&service.upstream).watch(self.watched.clone()));
+            if let Some(every) = self.contract_every {
+                let (handshake, upstream) = (Arc::clone(&service.handshake), Arc::clone(&service.upstream));
+                tokio::spawn(handshake.watch(upstream, every, self.watched.clone()));
+            }
         }
     }
 
     /// How each service stands.
     pub(crate) fn standings(&self) -> impl Iterator<Item = ServiceStanding> {
-        self.services.iter().map(|service| ServiceStanding::of(&service.upstream))
+        self.services.iter().map(|service| ServiceStanding::of(&service.upstream, &service.handshake))
     }
 
     /// The methods of a path, as `Allow` lists them.
@@ -226,6 +264,7 @@ impl Bound {
     ) -> Result<(), ServiceFault> {
         let settings = &declared.settings;
         let document = Source::named(&settings.openapi, &declared.folder).read().await?;
+        let handshake = Arc::new(Handshake::new(settings.name.as_str(), document.clone()));
         let prepared = prepare(settings, document, taken)?;
         let pool = pool(declared, times);
         let idle = pool.idle_time;
@@ -234,6 +273,7 @@ impl Bound {
             name: settings.name.to_string(),
             prefix: prepare::prefix(settings)?,
             upstream: upstream(pool, before)?,
+            handshake,
             issuers: settings.issuers.clone(),
             idle,
             tunnels: Arc::new(Semaphore::new(max_tunnels)),
@@ -253,6 +293,7 @@ impl Bound {
                 rules,
                 head: prepared.has_head(&origin.path),
                 is_websocket: prepared.websockets.contains(&operation.id),
+                key: contract::compare::key(operation.method.as_str(), &origin.path),
                 operation: operation.clone(),
             };
             let target = Arc::new(target);

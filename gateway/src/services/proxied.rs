@@ -19,6 +19,7 @@ use poem_openapi::{
 };
 
 use crate::{
+    handshake::Handshake,
     identity::{
         audit::{Act, Audit, Outcome, Source},
         authenticate::{Authenticator, Verified},
@@ -35,6 +36,8 @@ use crate::{
 pub(crate) struct Binding {
     pub(crate) service: &'static str,
     pub(crate) upstream: Arc<Upstream>,
+    /// Whether it serves what it was bound by.
+    pub(crate) handshake: Option<Arc<Handshake>>,
     pub(crate) operations: Arc<Vec<Operation>>,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) sessions: Arc<Sessions>,
@@ -79,6 +82,7 @@ impl<A: OpenApi> OpenApi for Proxied<A> {
             let (Some(operation), Some(id)) = (compiled, meta.operation_id) else { continue };
             let endpoint = Forward {
                 id: OperationId(id),
+                key: contract::compare::key(operation.method.as_str(), &operation.path),
                 operation: Arc::new(operation.clone()),
                 binding: Arc::clone(&self.binding),
             };
@@ -94,6 +98,8 @@ impl<A: OpenApi> OpenApi for Proxied<A> {
 /// One operation, forwarded.
 struct Forward {
     id: OperationId,
+    /// What it is called where contracts are compared.
+    key: String,
     operation: Arc<Operation>,
     binding: Arc<Binding>,
 }
@@ -115,9 +121,16 @@ impl Endpoint for Forward {
 impl Forward {
     async fn forward(&self, mut request: Request) -> Result<Response, Problem> {
         let binding = &self.binding;
+        kit::explain::tell("operation", || self.operation.told());
+        kit::explain::tell("service", || binding.service.into());
+        kit::explain::tell("contract", || "enforce".into());
+        kit::explain::tell("body_limit", || binding.limit.bytes.into());
         let caller = binding.authenticator.admit(&self.operation, request.headers())?;
         if self.operation.recent && !is_own(&request, &caller.caller) {
             binding.authenticator.require_recent(&caller)?;
+        }
+        if let Some(handshake) = &binding.handshake {
+            handshake.require(&self.key)?;
         }
         self.operation.check_parameters(
             |name| request.raw_path_param(name).map(Into::into),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use contract::document::DocumentError;
+use contract::{document::DocumentError, handshake};
 use poem_openapi::OpenApi;
 use serde_json::Value;
 
@@ -45,6 +45,17 @@ macro_rules! bind {
                 // A tuple of one is no API; one that begins with nothing is.
                 ((), $(Proxied::<contract::$service::Public>::new(self.$service)),+)
             }
+        }
+
+        /// The document by which each and the gateway know each other.
+        ///
+        /// # Errors
+        /// An operation without a policy, or documents that clash.
+        pub(crate) fn shared(service: &str) -> Result<Value, DocumentError> {
+            $(if service == contract::$service::SERVICE {
+                return handshake::shared(service, &contract::$service::documents()?);
+            })+
+            Ok(Value::Null)
         }
 
         /// Their documents, each with the service it is of.

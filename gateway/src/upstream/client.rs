@@ -115,6 +115,10 @@ impl Upstream {
     /// the caller takes `hyper::upgrade::on(response)` and keeps the [place](UpstreamBody::into_place) of its body. The
     /// service is told which trace it is part of.
     pub(crate) async fn send(&self, mut call: Call) -> Result<Response<UpstreamBody>, UpstreamFault> {
+        if kit::explain::is_on() {
+            kit::explain::add("calls", || self.told(&call));
+            return Err(UpstreamFault::Compose("the request is explained, not sent".to_owned()));
+        }
         let measured = Measured::begin(&self.limits.service, &call.method, &mut call.headers);
         let answer = self.attempts(call).await;
         measured.end(answer.as_ref().ok().map(Response::status));

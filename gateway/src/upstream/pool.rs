@@ -205,6 +205,11 @@ impl Upstream {
         &self.limits.service
     }
 
+    /// Where its instances are, as they are configured.
+    pub(super) fn urls(&self) -> Vec<String> {
+        self.endpoints.iter().map(|endpoint| endpoint.url()).collect()
+    }
+
     /// How each instance stands.
     pub(crate) fn health(&self) -> Vec<InstanceHealth> {
         self.instances.load().iter().map(|instance| instance.health()).collect()

@@ -12,6 +12,7 @@ mod documents;
 mod edge;
 mod forged;
 mod forwarding;
+mod handshake;
 mod issuers;
 mod keys;
 mod oauth;

@@ -74,6 +74,8 @@ pub(crate) async fn config(database: &TestDatabase, users_url: &str) -> Config {
         body_bytes: 1024 * 1024,
         body_time: Duration::from_millis(700),
         service_urls: service_urls(users_url),
+        // Scripted services count what they are asked.
+        contract_every: None,
         services: Vec::new(),
         composed: Vec::new(),
         issuers: Vec::new(),

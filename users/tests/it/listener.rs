@@ -25,6 +25,18 @@ on_both_databases! {
         }
     }
 
+    async fn its_contract_is_told_to_whoever_asks_once_for_each_version(database: TestDatabase) {
+        let service = TestService::start(database).await;
+        let url = format!("http://{}{}", service.address, contract::handshake::PATH);
+        let told = service.send(service.client.get(&url)).await.ok(200);
+        let shared = contract::handshake::shared("users", &contract::users::documents().unwrap()).unwrap();
+        let offer: contract::handshake::Offer = serde_json::from_value(told.body.clone()).unwrap();
+        assert_eq!(offer, contract::handshake::Offer::new(shared));
+        let tag = format!("\"{}\"", offer.fingerprint);
+        assert_eq!(told.header("etag"), Some(tag.as_str()));
+        service.send(service.client.get(&url).header("if-none-match", tag)).await.ok(304);
+    }
+
     async fn what_no_route_takes_is_a_problem_answer(database: TestDatabase) {
         let service = TestService::start(database).await;
         service.get(&operator(), "/api_v1/nope").await.problem(404);

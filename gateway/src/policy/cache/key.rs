@@ -17,6 +17,16 @@ pub(crate) enum Identity {
     User(String),
 }
 
+impl Identity {
+    /// For people.
+    pub(crate) fn told(&self) -> String {
+        match self {
+            Self::Nobody => "everybody".to_owned(),
+            Self::User(subject) => format!("{subject} alone"),
+        }
+    }
+}
+
 /// A key of the store.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key(pub(crate) [u8; 32]);

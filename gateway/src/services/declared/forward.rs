@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     cache::{Cache, CacheBody},
+    handshake::Handshake,
     identity::authenticate::{Authenticator, Verified},
     policy::{
         cache::{key::Identity, rules::StandIn},
@@ -77,6 +78,8 @@ pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) prefix: String,
     pub(crate) upstream: Arc<Upstream>,
+    /// Whether it serves what it was bound by.
+    pub(crate) handshake: Arc<Handshake>,
     /// Whose tokens it takes beside the gateway's own.
     pub(crate) issuers: Vec<ServiceName>,
     /// Places for tunnels.
@@ -90,6 +93,8 @@ pub(crate) struct Service {
 pub(crate) struct Target {
     pub(crate) name: OperationName,
     pub(crate) operation: Operation,
+    /// What it is called where contracts are compared: by the path that its service knows.
+    pub(crate) key: String,
     pub(crate) service: Arc<Service>,
     pub(crate) rules: Rules,
     /// Whether the service itself has HEAD at this path.
@@ -164,6 +169,9 @@ impl Target {
         parameters: &[(&str, String)],
         request: Request,
     ) -> Result<Response, Problem> {
+        kit::explain::tell("operation", || self.operation.told());
+        kit::explain::tell("service", || self.service.name.as_str().into());
+        kit::explain::tell("contract", || format!("{:?}", self.rules.mode).to_lowercase().into());
         // Before the caller is checked: tokens that are no good are counted too, by the address they come from.
         let state = self.count(shared, &request).await?;
         let answer = self.admitted(shared, parameters, request).await;
@@ -220,9 +228,11 @@ impl Target {
         }
         // Who may not call learns nothing of the schema, and no body of theirs is read.
         let caller = self.admit(shared, request.headers())?;
+        self.service.handshake.require(&self.key)?;
         let sent = request.original_uri().clone();
         self.check_parameters(parameters, &sent, request.headers())?;
         let limit = BodyLimit { bytes: self.rules.body_limit.unwrap_or(shared.limit.bytes), ..shared.limit };
+        kit::explain::tell("body_limit", || limit.bytes.into());
         let (body, overrun) = self.body(&mut request, limit).await?;
         let asked_for_head = request.extensions().get::<AskedForHead>().is_some();
         let outgoing = Outgoing {

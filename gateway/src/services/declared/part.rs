@@ -28,6 +28,7 @@ impl Target {
         headers: HeaderMap,
     ) -> Result<http::Response<CacheBody>, Problem> {
         let caller = self.admit(shared, &headers)?;
+        self.service.handshake.require(&self.key)?;
         self.check_parameters(path, &uri, &headers).map_err(|problem| {
             Problem::new(ProblemKind::BadUpstream, "A service's answer gives no fitting parameter")
                 .because(format!("{:?}", problem.violations))

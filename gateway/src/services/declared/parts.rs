@@ -18,6 +18,7 @@ use super::{
     rules::Rules,
 };
 use crate::{
+    handshake::Handshake,
     services::composed::{ComposeFault, Draft, Known},
     upstream::Upstream,
 };
@@ -43,6 +44,7 @@ impl Known for Targets {
 #[derive(Clone)]
 pub(crate) struct Own {
     pub(crate) upstream: Arc<Upstream>,
+    pub(crate) handshake: Arc<Handshake>,
     pub(crate) operations: Arc<[Operation]>,
 }
 
@@ -53,6 +55,7 @@ pub(super) fn targets(own: &Own, times: Times) -> (String, BTreeMap<String, Arc<
         name: name.clone(),
         prefix: String::new(),
         upstream: Arc::clone(&own.upstream),
+        handshake: Arc::clone(&own.handshake),
         issuers: Vec::new(),
         // None of their operations opens a tunnel.
         tunnels: Arc::new(Semaphore::new(0)),
@@ -66,6 +69,7 @@ pub(super) fn targets(own: &Own, times: Times) -> (String, BTreeMap<String, Arc<
             rules: Rules::of_own(times.total),
             head: false,
             is_websocket: false,
+            key: contract::compare::key(operation.method.as_str(), &operation.path),
             operation: operation.clone(),
         };
         (operation.id.clone(), Arc::new(target))

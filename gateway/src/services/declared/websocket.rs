@@ -87,6 +87,7 @@ impl Target {
         }
         let caller =
             shared.authenticator.admit_from(&self.operation, request.headers(), &self.service.issuers)?;
+        self.service.handshake.require(&self.key)?;
         let sent = request.original_uri().clone();
         self.check_parameters(parameters, &sent, request.headers())?;
         let key = key(&request)?;

@@ -132,6 +132,7 @@ async fn binding(service_url: &str, operations: Arc<Vec<Operation>>, database: &
     };
     let users = UsersClient::new(Arc::clone(&upstream), Arc::clone(&authenticator));
     Binding {
+        handshake: None,
         outbox: Outbox::new(Arc::new(users), Arc::new(postman)),
         service: "orders",
         upstream,

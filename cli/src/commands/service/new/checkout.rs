@@ -68,6 +68,9 @@ impl Checkout {
         if table::SECTIONS.iter().any(|(section, _)| section == service) {
             return taken(&format!("[{service}] is a section of the settings"));
         }
+        if self.read("docker-compose.yml")?.contains(&format!("\n  {service}:")) {
+            return taken(&format!("docker-compose.yml has a {service} already"));
+        }
         let packages = self.read("Cargo.lock")?;
         if packages.lines().any(|line| line == format!("name = \"{service}\"")) {
             return taken(&format!("the crate {service} is a dependency"));

@@ -125,6 +125,13 @@ fn deployment() -> Vec<Edit> {
             ],
         ),
         edit(
+            "deploy/prometheus/prometheus.yml",
+            [behind(
+                "      - targets: [users:8002]\n",
+                "  - job_name: widgets\n    static_configs:\n      - targets: [widgets:PORT]\n",
+            )],
+        ),
+        edit(
             "docker-compose.yml",
             [
                 behind("secrets: [postgres_password, users_password", ", widgets_password"),
