@@ -168,6 +168,7 @@ pub(crate) fn checked_gateway(
         valkey,
         limits: limits(settings),
         body_bytes: gateway.request_body_limit,
+        cache_bytes: gateway.cache_bytes,
         service_urls,
         contract_every: Some(CONTRACT_EVERY),
         services: settings.services.clone(),

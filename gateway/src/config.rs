@@ -67,6 +67,8 @@ pub struct Config {
     pub limits: Limits,
     /// Bytes of a request body at most.
     pub body_bytes: usize,
+    /// Bytes of all cached answers at most, where they are kept in this process; 64 MiB by default.
+    pub cache_bytes: u64,
     /// From a request's head to the last byte of its body; 408 past it.
     pub body_time: Duration,
     /// Where the platform's own services are, by name: `users` at `http://127.0.0.1:8002`.

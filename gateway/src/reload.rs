@@ -100,7 +100,7 @@ impl Reloader {
         let cache = if running.services == config.services && running.composed == config.composed {
             Arc::clone(&old.cache)
         } else {
-            Arc::new(new_cache(old.valkey.clone()))
+            Arc::new(new_cache(old.valkey.clone(), config))
         };
         let parts = Parts {
             declared: Arc::new(ArcSwap::new(Arc::clone(&bound))),

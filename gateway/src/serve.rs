@@ -57,9 +57,6 @@ use crate::{
 const LETTERS: u32 = 5;
 const LETTER_WINDOW: Duration = Duration::from_hours(1);
 
-/// Bytes of all cached answers, where they are kept in this process.
-const CACHE_BYTES: u64 = 64 * 1024 * 1024;
-
 /// Bytes of one cached answer at most.
 const CACHED_ANSWER_BYTES: usize = 1024 * 1024;
 
@@ -290,7 +287,7 @@ pub(crate) async fn parts(
         revoked,
         database,
         rate_limits: Arc::new(RateLimits::new(valkey.clone())),
-        cache: Arc::new(new_cache(valkey.clone())),
+        cache: Arc::new(new_cache(valkey.clone(), config)),
         valkey,
         tunnels: Arc::new(Tunnels::default()),
         rate_limit: config.rate_limits(),
@@ -362,8 +359,9 @@ pub(crate) fn service_times(config: &Config) -> Times {
 }
 
 /// An empty cache.
-pub(crate) fn new_cache(valkey: Option<Arc<Valkey>>) -> Cache {
-    Cache::new(valkey.map_or(Kept::Memory { bytes: CACHE_BYTES }, Kept::Valkey), CACHED_ANSWER_BYTES)
+pub(crate) fn new_cache(valkey: Option<Arc<Valkey>>, config: &Config) -> Cache {
+    let kept = valkey.map_or(Kept::Memory { bytes: config.cache_bytes }, Kept::Valkey);
+    Cache::new(kept, CACHED_ANSWER_BYTES)
 }
 
 /// What a gateway with declared services serves.

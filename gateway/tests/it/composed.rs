@@ -400,6 +400,40 @@ async fn parts_come_out_of_the_cache_and_the_whole_is_kept_as_the_least_of_them_
 }
 
 #[tokio::test]
+async fn the_cache_holds_as_many_bytes_as_it_is_given() {
+    let long = "x".repeat(200_000);
+    let origin = Origin::start(move |_| {
+        let body = format!(r#"[{{"stars":"{long}"}}]"#);
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncache-control: public, max-age=60";
+        let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        Box::pin(async move { answer.into_bytes() })
+    })
+    .await;
+    for (bytes, hits) in [(1 << 20, 0), (16 << 20, 30)] {
+        let database = TestDatabase::sqlite();
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config(&database, "http://127.0.0.1:1").await;
+        config.cache_bytes = bytes;
+        let more = "access = \"public\"\ncache = true";
+        config.services = vec![named("shop", folder.path(), &origin.url(), &document(), more)];
+        let gateway = Gateway::start(config).await;
+        let list = async |limit: usize| {
+            let got = gateway.get(&format!("/api/shop/reviews?limit={limit}")).send().await.unwrap();
+            assert_eq!(got.status(), 200);
+            usize::from(field(&got, "cache-status").contains("; hit"))
+        };
+        // Thirty answers of 200 kB are six megabytes: each is asked for twice, but the last one long after the first.
+        let mut found = 0;
+        for round in 0..2 {
+            for limit in 0..30 {
+                found += list(limit).await * round;
+            }
+        }
+        assert!(if hits == 0 { found < 15 } else { found == hits }, "{found} of 30 out of {bytes} bytes");
+    }
+}
+
+#[tokio::test]
 async fn what_lacks_a_part_is_kept_by_nobody() {
     let failing = Arc::new(std::sync::atomic::AtomicBool::new(true));
     let asked = Arc::clone(&failing);

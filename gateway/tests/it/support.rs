@@ -72,6 +72,7 @@ pub(crate) async fn config(database: &TestDatabase, users_url: &str) -> Config {
         valkey: None,
         limits: Limits { head_time: Duration::from_millis(400), ..Limits::default() },
         body_bytes: 1024 * 1024,
+        cache_bytes: 8 * 1024 * 1024,
         body_time: Duration::from_millis(700),
         service_urls: service_urls(users_url),
         // Scripted services count what they are asked.

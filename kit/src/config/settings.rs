@@ -100,6 +100,7 @@ pub struct GatewaySettings {
     pub recent_sign_in: Duration,
     pub second_factor_roles: Option<String>,
     pub request_body_limit: usize,
+    pub cache_bytes: u64,
     #[serde(deserialize_with = "milliseconds")]
     pub body_timeout: Duration,
     pub head_limit: usize,

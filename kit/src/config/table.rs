@@ -155,6 +155,13 @@ pub const SETTINGS: &[Setting] = &[
         "Bodies of typed operations are held in memory while they are checked.",
     ),
     plain(
+        "gateway.cache_bytes",
+        Kind::Bytes { minimum: 1 << 20, maximum: 1 << 40 },
+        "64MiB",
+        "Memory for answers that are cached; those asked for least go first. One is kept up to 1 MiB.",
+        "Without gateway.valkey_url, which keeps them itself.",
+    ),
+    plain(
         "gateway.body_timeout",
         duration(SECOND, 60 * MINUTE),
         "30s",
