@@ -4,7 +4,7 @@ use kit::config::{Settings, read_secret_file};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::api::Api;
+use crate::api::{Api, Peer};
 use crate::arguments::Global;
 use crate::context::Context;
 use crate::data_folder;
@@ -33,7 +33,7 @@ impl Connection {
         let settings = settings::load(context, global, &[])?.settings;
         let running = RunFile::of_running(&settings.run_file()).filter(|run| run.gateway.is_some());
         let listening = running.as_ref().and_then(|run| run.gateway).unwrap_or(settings.gateway.listen);
-        let local = settings::local_url(listening);
+        let local = settings::public_url(&settings, listening);
         let Some(given) = global.url.as_deref().filter(|given| !given.is_empty()) else {
             let url = parsed(&local)?;
             return Ok(Self { url, settings, own: true, named: false, running });
@@ -50,7 +50,7 @@ impl Connection {
 
     /// A client that is not signed in.
     pub(crate) fn anonymous(&self) -> Outcome<Api> {
-        Api::new(self.url.clone(), None)
+        Api::new(self.url.clone(), None, self.peer())
     }
 
     /// A client that is: with `PLATFORM_TOKEN` (or the file that `PLATFORM_TOKEN_FILE` names), else as the operator of this
@@ -60,7 +60,13 @@ impl Connection {
             Some(token) => token,
             None => self.operator_token().await.map_err(|failure| self.not_signed_in(failure))?,
         };
-        Api::new(self.url.clone(), Some(token))
+        Api::new(self.url.clone(), Some(token), self.peer())
+    }
+
+    /// Who answers. The process that wrote the run file holds the port on this machine: nobody can stand between, and its
+    /// certificate is made out to another name.
+    fn peer(&self) -> Peer {
+        if self.own && !self.named && self.running.is_some() { Peer::OwnProcess } else { Peer::Certified }
     }
 
     /// A token for the operator of this machine, from the platform's own keys.

@@ -10,7 +10,7 @@ use kit::config::{
     self, Fault, Faults, Loaded, Own, PasswordPolicy, Registration, Settings, Sources, Visibility,
 };
 use kit::database::DatabaseUrl;
-use kit::server::Limits;
+use kit::server::{Limits, TlsFiles};
 use kit::service::ServiceConfig;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -85,7 +85,7 @@ pub(crate) fn database(settings: &Settings, service: &str) -> Outcome<DatabaseUr
     database_url(&settings.database_url(service), &format!("{service}.database_url"))
 }
 
-pub(crate) fn limits(settings: &Settings) -> Limits {
+fn limits(settings: &Settings) -> Limits {
     let gateway = &settings.gateway;
     Limits {
         head_bytes: gateway.head_limit,
@@ -95,6 +95,11 @@ pub(crate) fn limits(settings: &Settings) -> Limits {
         drain_time: gateway.drain_timeout,
         ..Limits::default()
     }
+}
+
+/// What the gateway's listeners take: a balancer stands before them alone.
+pub(crate) fn gateway_limits(settings: &Settings) -> Limits {
+    Limits { accept_time: settings.gateway.drain_delay, ..limits(settings) }
 }
 
 /// A URL without the slash that `Url` puts behind a bare host.
@@ -166,7 +171,12 @@ pub(crate) fn checked_gateway(
         second_factor_roles: roles,
         rate_limit,
         valkey,
-        limits: limits(settings),
+        limits: gateway_limits(settings),
+        tls: gateway
+            .tls_certificate
+            .clone()
+            .zip(gateway.tls_key.clone())
+            .map(|(certificate, key)| TlsFiles { certificate, key }),
         body_bytes: gateway.request_body_limit,
         cache_bytes: gateway.cache_bytes,
         service_urls,
@@ -263,7 +273,13 @@ pub(crate) fn service(settings: &Settings, name: &str) -> Outcome<ServiceConfig>
     let own = settings
         .own_service(name)
         .ok_or_else(|| Failure::failed(format!("the service {name} has no section of settings")))?;
-    let gateway_url = own.gateway_url.map_or_else(|| local_url(settings.gateway.listen), without_slash);
+    // The operations listener has the keys as well, and speaks plain HTTP always.
+    let keys = if settings.gateway.tls_certificate.is_some() {
+        settings.ops.listen
+    } else {
+        settings.gateway.listen
+    };
+    let gateway_url = own.gateway_url.map_or_else(|| local_url(keys), without_slash);
     Ok(ServiceConfig {
         database_connections: settings.database.max_connections,
         limits: limits(settings),
@@ -283,6 +299,12 @@ pub(crate) fn service_urls(
         own.url.map_or_else(|| local_url(here.unwrap_or(own.listen)), without_slash)
     };
     settings.own().iter().map(|own| (own.name, url(own))).collect()
+}
+
+/// The URL by which this machine reaches the public API.
+#[must_use]
+pub(crate) fn public_url(settings: &Settings, address: std::net::SocketAddr) -> String {
+    local_url(address).replacen("http", settings.scheme(), 1)
 }
 
 /// The URL by which this machine reaches a listener: one that listens everywhere is reached by loopback.

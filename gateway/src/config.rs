@@ -13,7 +13,7 @@ use kit::{
     config::{Composed, Declared, IssuerSettings},
     cors::Origins,
     database::DatabaseUrl,
-    server::Limits,
+    server::{Limits, TlsFiles},
 };
 
 use crate::{
@@ -35,7 +35,7 @@ pub struct Config {
     pub database_url: DatabaseUrl,
     /// Connections to it at most.
     pub database_connections: u32,
-    /// How clients reach the gateway, without a trailing slash: the `iss` of its tokens. Unset: `http://` and the address bound.
+    /// How clients reach the gateway, without a trailing slash: the `iss` of its tokens. Unset: `http://` (or `https://`) and the address bound.
     pub public_url: Option<String>,
     /// The `aud` of access tokens.
     pub audience: String,
@@ -65,6 +65,8 @@ pub struct Config {
     pub valkey: Option<ValkeyUrl>,
     /// What the listener takes.
     pub limits: Limits,
+    /// What the public listener shows its clients; plain HTTP without.
+    pub tls: Option<TlsFiles>,
     /// Bytes of a request body at most.
     pub body_bytes: usize,
     /// Bytes of all cached answers at most, where they are kept in this process; 64 MiB by default.
@@ -129,6 +131,7 @@ impl Config {
         match &self.public_url {
             Some(url) => Some(url.trim_end_matches('/').to_owned()),
             None if address.port() == 0 => None,
+            None if self.tls.is_some() => Some(format!("https://{address}")),
             None => Some(format!("http://{address}")),
         }
     }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use contract::operation::Operation;
-use kit::config::{Composed, Declared};
+use kit::{
+    config::{Composed, Declared},
+    server::Tls,
+};
 use poem::{
     Endpoint, Request, Response, Result,
     endpoint::{BoxEndpoint, DynEndpoint, ToDynEndpoint},
@@ -52,6 +55,8 @@ pub struct Reloader {
     operations: Arc<Vec<Operation>>,
     /// The document of what is bound without any declaration.
     public: Arc<Value>,
+    /// What the public listener shows its clients.
+    tls: Option<Arc<Tls>>,
     /// What is bound now, for those who ask how services stand.
     latest: Arc<ArcSwap<Bound>>,
     /// Held while one is made: they follow each other.
@@ -59,7 +64,13 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    pub(crate) fn new(parts: Parts, operations: Arc<Vec<Operation>>, public: Value, config: &Config) -> Self {
+    pub(crate) fn new(
+        parts: Parts,
+        operations: Arc<Vec<Operation>>,
+        public: Value,
+        config: &Config,
+        tls: Option<Arc<Tls>>,
+    ) -> Self {
         // The chain keeps to what it was made with.
         let latest = Arc::clone(&parts.declared);
         let parts = Parts { declared: Arc::new(ArcSwap::new(latest.load_full())), ..parts };
@@ -69,6 +80,7 @@ impl Reloader {
             current,
             operations,
             public: Arc::new(public),
+            tls,
             running: Arc::new(Mutex::new(Running {
                 parts,
                 services: config.services.clone(),
@@ -86,9 +98,10 @@ impl Reloader {
     /// goes with the last of them. Sessions, keys, buckets of rate limits, and the pools and breakers of unchanged services stay.
     ///
     /// # Errors
-    /// Whatever is wrong with the declared services; nothing has changed then.
+    /// Whatever is wrong with the declared services, or the certificate; nothing has changed then.
     pub async fn reload(&self, config: &Config) -> Result<(), StartError> {
         let mut running = self.running.lock().await;
+        let tls = config.tls.as_ref().map(Tls::read).transpose()?;
         let before = self.latest.load_full();
         let old = &running.parts;
         let public = Value::clone(&self.public);
@@ -120,6 +133,9 @@ impl Reloader {
             ..old.clone()
         };
         self.current.0.store(Arc::new(Current::of(&parts, &self.operations)));
+        if let Some((running, next)) = self.tls.as_ref().zip(tls) {
+            running.replace(&next);
+        }
         self.latest.store(bound);
         *running = Running { parts, services: config.services.clone(), composed: config.composed.clone() };
         Ok(())

@@ -9,8 +9,9 @@ use kit::{
     database::{Database, DatabaseError},
     edge::{Edge, Trust},
     health::{Check, Live, Ready},
+    internal_token::KEYS_PATH,
     routes::Routes,
-    server::{Limits, Server},
+    server::{Limits, Server, Tls, TlsFault},
     token::Expected,
 };
 use poem::{EndpointExt, Route, http::Method};
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Config,
+    api::keys::JwkSetEndpoint,
     cache::{Cache, Kept},
     document::{OperationsError, known, operations, public_document},
     handshake::Handshake,
@@ -97,6 +99,9 @@ pub enum StartError {
     /// Another issuer can't be known.
     #[error(transparent)]
     Issuer(#[from] IssuerFault),
+    /// The certificate or its key can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
     /// The documents do not fit together.
     #[error(transparent)]
     Document(#[from] OperationsError),
@@ -129,7 +134,7 @@ pub struct Service {
     parts: Parts,
     watch: Watch,
     reloader: Reloader,
-    drain_time: Duration,
+    limits: Limits,
 }
 
 /// The gateway's listeners, bound before anything else: whoever must know its address learns it from them, also where the
@@ -147,7 +152,8 @@ impl Listeners {
     pub async fn bind(public: SocketAddr, ops: SocketAddr, limits: Limits) -> Result<Self, StartError> {
         Ok(Self {
             public: listen("gateway.listen", public, limits).await?,
-            ops: listen("ops.listen", ops, limits).await?,
+            // It goes on until the public one has ended.
+            ops: listen("ops.listen", ops, Limits { accept_time: Duration::ZERO, ..limits }).await?,
         })
     }
 
@@ -155,6 +161,12 @@ impl Listeners {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.public.address()
+    }
+
+    /// Where the operations listener is.
+    #[must_use]
+    pub fn ops_address(&self) -> SocketAddr {
+        self.ops.address()
     }
 }
 
@@ -175,14 +187,16 @@ pub async fn bind_on(listeners: Listeners, config: Config) -> Result<Service, St
     let database =
         Database::connect(&config.database_url, config.database_connections, "platform-gateway").await?;
     database.require_schema(&store::SCHEMA).await?;
-    let Listeners { public: server, ops } = listeners;
+    let Listeners { public, ops } = listeners;
+    let tls = config.tls.as_ref().map(Tls::read).transpose()?.map(Arc::new);
+    let server = public.encrypted(tls.clone());
     let operations = all_operations()?;
     let parts = parts(&config, database, server.address()).await?;
     let own = Database::connect(&config.database_url, WATCH_CONNECTIONS, "platform-gateway-watch").await?;
     let watch = watch::begin(Arc::clone(&parts.revoked), Arc::clone(&parts.keyring), own).await?;
-    let drain_time = config.limits.drain_time;
-    let reloader = Reloader::new(parts.clone(), operations, own_document()?, &config);
-    Ok(Service { server, contract_every: config.contract_every, ops, parts, watch, reloader, drain_time })
+    let limits = config.limits;
+    let reloader = Reloader::new(parts.clone(), operations, own_document()?, &config, tls);
+    Ok(Service { server, contract_every: config.contract_every, ops, parts, watch, reloader, limits })
 }
 
 /// Every operation that is bound without any declaration.
@@ -241,11 +255,7 @@ pub(crate) async fn parts(
     });
     let client_grants = Arc::new(ClientGrants {
         accounts: Arc::clone(&service_accounts),
-        throttle: Throttle::new(
-            throttle::Kind::Client,
-            database.clone(),
-            attempts::Limits::new(config.login_attempts, config.login_window),
-        ),
+        throttle: guesses(throttle::Kind::Client, &database, config),
         authenticator: Arc::clone(&authenticator),
         access_keys: Arc::clone(keyring.keys(Purpose::Access)),
         issuer: sessions.issuer.clone(),
@@ -270,11 +280,7 @@ pub(crate) async fn parts(
         keyring,
         issuers,
         trusted_proxies: config.trusted_proxies.clone(),
-        throttle: Throttle::new(
-            throttle::Kind::SignIn,
-            database.clone(),
-            attempts::Limits::new(config.login_attempts, config.login_window),
-        ),
+        throttle: guesses(throttle::Kind::SignIn, &database, config),
         letter_throttle: letter_throttle(&database),
         outbox: Outbox::new(users, Arc::clone(&postman)),
         postman,
@@ -338,6 +344,10 @@ fn second_factors(config: &Config, database: &Database, platform: &str) -> Secon
         required_of: config.second_factor_roles.clone(),
         platform: platform.to_owned(),
     }
+}
+
+fn guesses(kind: throttle::Kind, database: &Database, config: &Config) -> Arc<Throttle> {
+    Throttle::new(kind, database.clone(), attempts::Limits::new(config.login_attempts, config.login_window))
 }
 
 fn letter_throttle(database: &Database) -> Arc<Throttle> {
@@ -451,9 +461,10 @@ impl Service {
         self.reloader.clone()
     }
 
-    /// Serves until `shutdown`, then drains: not ready at once, requests in flight finished, the database closed.
+    /// Serves until `shutdown`, then drains: not ready at once, connections taken for the accept time, requests in flight finished,
+    /// the database closed. `/readyz` tells of it to the end.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self { server, contract_every, ops, parts, watch, reloader, drain_time } = self;
+        let Self { server, contract_every, ops, parts, watch, reloader, limits } = self;
         let public = reloader.current();
         parts.declared.load().watch();
         let ready = Ready::new(checks(&parts.database), shutdown.clone());
@@ -462,21 +473,32 @@ impl Service {
             .map(|((_, upstream), (_, handshake))| (Arc::clone(upstream), Arc::clone(handshake)))
             .collect();
         let standings = Standings { own: own.clone(), declared: Arc::clone(&parts.declared) };
-        let following = tokio::spawn(watch.run(shutdown.clone()));
-        let sending = tokio::spawn(Arc::clone(&parts.outbox).run(shutdown.clone()));
-        let sharing = tokio::spawn(keep(parts.valkey.clone(), shutdown.clone()));
+        // What requests stand on goes on until the last of them is answered.
+        let (stopped, answered) = (CancellationToken::new(), CancellationToken::new());
+        let following = tokio::spawn(watch.run(answered.clone()));
+        let sending = tokio::spawn(Arc::clone(&parts.outbox).run(answered.clone()));
+        let sharing = tokio::spawn(keep(parts.valkey.clone(), answered.clone()));
         for (upstream, handshake) in &own {
-            tokio::spawn(Arc::clone(upstream).watch(shutdown.clone()));
+            tokio::spawn(Arc::clone(upstream).watch(answered.clone()));
             if let Some(every) = contract_every {
-                tokio::spawn(Arc::clone(handshake).watch(Arc::clone(upstream), every, shutdown.clone()));
+                tokio::spawn(Arc::clone(handshake).watch(Arc::clone(upstream), every, answered.clone()));
             }
         }
         let tunnels = Arc::clone(&parts.tunnels);
-        tokio::join!(
-            server.run(public, shutdown.clone()),
-            tunnels.run(shutdown.clone(), drain_time),
-            ops.run(operations_listener(ready, standings), shutdown)
-        );
+        let public = async {
+            tokio::join!(
+                server.run(public, shutdown.clone()),
+                tunnels.run(stopped.clone(), limits.drain_time),
+                async {
+                    shutdown.cancelled().await;
+                    tokio::time::sleep(limits.accept_time).await;
+                    stopped.cancel();
+                }
+            );
+            answered.cancel();
+        };
+        let operations = operations_listener(ready, standings, &parts.keyring);
+        tokio::join!(public, ops.run(operations, answered.clone()));
         for (what, task) in [
             ("watch over revocations and keys", following),
             ("sending of letters", sending),
@@ -506,9 +528,13 @@ fn checks(database: &Database) -> Vec<Check> {
     })]
 }
 
-fn operations_listener(ready: Ready, standings: Standings) -> impl poem::Endpoint<Output = poem::Response> {
+fn operations_listener(
+    ready: Ready,
+    standings: Standings,
+    keyring: &Arc<Keyring>,
+) -> impl poem::Endpoint<Output = poem::Response> + use<> {
     let mut paths = Routes::default();
-    for path in ["/healthz", "/readyz", "/metrics", standing::PATH] {
+    for path in ["/healthz", "/readyz", "/metrics", standing::PATH, KEYS_PATH] {
         paths.add(path, Method::GET);
     }
     let route = Route::new()
@@ -516,6 +542,8 @@ fn operations_listener(ready: Ready, standings: Standings) -> impl poem::Endpoin
         .at("/readyz", poem::get(ready))
         .at("/metrics", poem::get(standings.clone().metrics()))
         .at(standing::PATH, poem::get(standings))
+        // For services beside a gateway whose public listener speaks TLS.
+        .at(KEYS_PATH, poem::get(JwkSetEndpoint::new(keyring, Purpose::Internal)))
         .map_to_response();
     Edge::new(route, "ops", Arc::new(paths), Trust::Nobody)
 }

@@ -227,14 +227,16 @@ fn check_framing(request: &Request) -> Result<(), Problem> {
             .header(header::CONNECTION, HeaderValue::from_static("close")));
     }
     if request.extensions().get::<TwoFramings>().is_some() {
-        return malformed("Content-Length and Transfer-Encoding stand together");
+        return malformed(
+            "The head can be read in two ways: both Content-Length and Transfer-Encoding, or a line that ends without CR",
+        );
     }
     if headers.get_all(header::CONTENT_LENGTH).iter().count() > 1 {
         return malformed("Content-Length stands twice");
     }
     let hosts = headers.get_all(header::HOST).iter().count();
     if hosts > 1
-        || (hosts == 0 && request.version() == http::Version::HTTP_11 && request.uri().authority().is_none())
+        || (hosts == 0 && request.version() >= http::Version::HTTP_11 && request.uri().authority().is_none())
     {
         return malformed("Exactly one Host is needed");
     }
@@ -244,6 +246,11 @@ fn check_framing(request: &Request) -> Result<(), Problem> {
     }
     if request.uri().authority().is_some_and(|authority| !is_host(authority.as_str())) {
         return malformed("The target's host is no host name with an optional port");
+    }
+    // Each is somebody's idea of whom the request is for (RFC 9112 §3.2.2, RFC 9113 §8.3.1).
+    let target = request.uri().authority().map(http::uri::Authority::as_str);
+    if target.zip(host).is_some_and(|(target, host)| !target.eq_ignore_ascii_case(host)) {
+        return malformed("The target's host and Host differ");
     }
     let coding = headers.get(header::TRANSFER_ENCODING);
     if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {

@@ -2,13 +2,21 @@
 //!
 //! poem's own server leaves a half-sent head open for ever and spins when descriptors run out; this one does neither.
 
+mod answer;
 mod connection;
+mod framing;
+mod http1;
+mod http2;
+mod opening;
+mod tls;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use bytes::Bytes;
+use http::uri::Scheme;
+use http_body_util::combinators::BoxBody;
 use poem::{
     Endpoint, IntoResponse, Request,
-    http::uri::Scheme,
     web::{LocalAddr, RemoteAddr},
 };
 use tokio::{
@@ -17,7 +25,8 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::connection::{Connection, Progress};
+use self::opening::Opened;
+pub use self::tls::{TLS_CERTIFICATE, TLS_KEY, Tls, TlsFault, TlsFiles};
 
 /// What one listener takes.
 #[derive(Debug, Clone, Copy)]
@@ -32,8 +41,17 @@ pub struct Limits {
     pub head_time: Duration,
     /// How long a connection may stay silent between requests.
     pub idle_time: Duration,
-    /// How long requests in flight may go on once the service is told to stop.
+    /// How long connections are still taken once the service is told to stop: until whoever balances has seen that it is not ready.
+    pub accept_time: Duration,
+    /// How long requests in flight may go on after that.
     pub drain_time: Duration,
+}
+
+impl Limits {
+    /// How often a connection is looked at.
+    fn look(&self) -> Duration {
+        (self.idle_time / 4).max(Duration::from_millis(10))
+    }
 }
 
 impl Default for Limits {
@@ -44,12 +62,13 @@ impl Default for Limits {
             connections: 10_000,
             head_time: Duration::from_secs(10),
             idle_time: Duration::from_secs(75),
+            accept_time: Duration::ZERO,
             drain_time: Duration::from_secs(8),
         }
     }
 }
 
-/// Marks a request whose head announced both a length and chunks, of which hyper hands on one.
+/// Marks a request whose head announced both a length and chunks, of which hyper hands on one, or can't be told from what is around it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TwoFramings;
 
@@ -58,11 +77,61 @@ pub(crate) struct TwoFramings;
 pub(crate) struct HeadTooLarge;
 
 /// A bound listener, not serving yet.
-#[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     limits: Limits,
+    tls: Option<Arc<Tls>>,
+}
+
+/// How far a listener is on its way to an end.
+#[derive(Debug, Clone)]
+struct Stopping {
+    /// The end was asked for.
+    draining: CancellationToken,
+    /// Nothing new is taken any more.
+    stopped: CancellationToken,
+}
+
+/// What a connection's requests share.
+#[derive(Debug, Clone)]
+struct Seat {
+    peer: SocketAddr,
+    local: SocketAddr,
+    scheme: Scheme,
+    limits: Limits,
+    stopping: Stopping,
+}
+
+impl Seat {
+    /// A request as the layers above know it, with what its head gave reason to refuse it for.
+    fn request(
+        &self,
+        request: hyper::Request<hyper::body::Incoming>,
+        ambiguous: bool,
+        too_large: bool,
+    ) -> Request {
+        let (local, remote) = (LocalAddr(self.local.into()), RemoteAddr(self.peer.into()));
+        let mut request = Request::from((request, local, remote, self.scheme.clone()));
+        if ambiguous {
+            request.extensions_mut().insert(TwoFramings);
+        }
+        if too_large {
+            request.extensions_mut().insert(HeadTooLarge);
+        }
+        request
+    }
+}
+
+async fn respond<E: Endpoint>(app: &E, request: Request) -> hyper::Response<BoxBody<Bytes, io::Error>>
+where
+    E::Output: IntoResponse,
+{
+    let response = match app.call(request).await {
+        Ok(output) => output.into_response(),
+        Err(error) => error.into_response(),
+    };
+    response.into()
 }
 
 impl Server {
@@ -73,7 +142,13 @@ impl Server {
     pub async fn bind(address: SocketAddr, limits: Limits) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, limits })
+        Ok(Self { listener, address, limits, tls: None })
+    }
+
+    /// Speaks TLS.
+    #[must_use]
+    pub fn encrypted(self, tls: Option<Arc<Tls>>) -> Self {
+        Self { tls, ..self }
     }
 
     /// Where it listens.
@@ -82,7 +157,8 @@ impl Server {
         self.address
     }
 
-    /// Serves until `shutdown`, then finishes what is in flight within the drain time.
+    /// Serves until `shutdown`. Then connections are taken for the accept time still, and every answer asks its client to go
+    /// elsewhere with the next request; then none is taken, and what is in flight is finished within the drain time.
     pub async fn run<E>(self, app: E, shutdown: CancellationToken)
     where
         E: Endpoint + 'static,
@@ -91,10 +167,17 @@ impl Server {
         let app = Arc::new(app);
         let room = Arc::new(Semaphore::new(self.limits.connections));
         let connections = TaskTracker::new();
+        let stopping = Stopping { draining: shutdown, stopped: CancellationToken::new() };
+        let over = async {
+            stopping.draining.cancelled().await;
+            tokio::time::sleep(self.limits.accept_time).await;
+        };
+        tokio::pin!(over);
+        let scheme = if self.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
         loop {
             let accepted = tokio::select! {
                 biased;
-                () = shutdown.cancelled() => break,
+                () = &mut over => break,
                 accepted = accept(&self.listener, &room) => accepted,
             };
             let (stream, peer, permit) = match accepted {
@@ -106,14 +189,21 @@ impl Server {
                     continue;
                 }
             };
-            let (app, address, limits, shutdown) =
-                (Arc::clone(&app), self.address, self.limits, shutdown.clone());
+            let seat = Seat {
+                peer,
+                local: self.address,
+                scheme: scheme.clone(),
+                limits: self.limits,
+                stopping: stopping.clone(),
+            };
+            let (app, tls) = (Arc::clone(&app), self.tls.clone());
             connections.spawn(async move {
-                serve_connection(stream, peer, address, app, limits, shutdown).await;
+                serve_connection(stream, seat, tls, app).await;
                 drop(permit);
             });
         }
         drop(self.listener);
+        stopping.stopped.cancel();
         connections.close();
         if tokio::time::timeout(self.limits.drain_time, connections.wait()).await.is_err() {
             tracing::warn!(connections = connections.len(), "the drain time is over; connections are cut");
@@ -130,67 +220,41 @@ async fn accept(
     Ok((stream, peer, permit))
 }
 
-async fn serve_connection<E>(
-    stream: TcpStream,
-    peer: SocketAddr,
-    local: SocketAddr,
-    app: Arc<E>,
-    limits: Limits,
-    shutdown: CancellationToken,
-) where
+async fn serve_connection<E>(stream: TcpStream, seat: Seat, tls: Option<Arc<Tls>>, app: Arc<E>)
+where
     E: Endpoint + 'static,
     E::Output: IntoResponse,
 {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
-    let progress = Arc::new(Progress::default());
-    let io = Connection::new(stream, Arc::clone(&progress), limits.head_time);
-    let service = hyper::service::service_fn(move |request| {
-        let guard = progress.begin();
-        let two_framings = progress.has_two_framings();
-        let too_large = progress.head_bytes() > limits.head_bytes;
-        let addresses = (LocalAddr(local.into()), RemoteAddr(peer.into()), Scheme::HTTP);
-        let mut request = Request::from((request, addresses.0, addresses.1, addresses.2));
-        if two_framings {
-            request.extensions_mut().insert(TwoFramings);
-        }
-        if too_large {
-            request.extensions_mut().insert(HeadTooLarge);
-        }
-        let (app, progress) = (Arc::clone(&app), Arc::clone(&progress));
-        async move {
-            let response = match app.call(request).await {
-                Ok(output) => output.into_response(),
-                Err(error) => error.into_response(),
-            };
-            let response: hyper::Response<_> = response.into();
-            if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
-                progress.upgrade();
+    let limits = seat.limits;
+    let stopped = seat.stopping.stopped.clone();
+    let result = if let Some(tls) = tls {
+        let handshake = tokio::time::timeout(limits.head_time, tls.accept(stream));
+        let accepted = tokio::select! {
+            accepted = handshake => accepted.map_err(io::Error::from).flatten(),
+            () = stopped.cancelled() => return,
+        };
+        match accepted {
+            Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                return http2::serve(Opened::whole(stream), seat, app).await;
             }
-            Ok::<_, std::convert::Infallible>(response.map(|body| connection::Answer::new(body, guard)))
+            Ok(stream) => return http1::serve(Opened::whole(stream), seat, app).await,
+            Err(error) => Err(error),
         }
-    });
-    let serving = hyper::server::conn::http1::Builder::new()
-        .timer(hyper_util::rt::TokioTimer::new())
-        .header_read_timeout(limits.idle_time)
-        .max_buf_size(limits.head_bytes.max(8 * 1024))
-        .max_headers(limits.head_fields)
-        .half_close(false)
-        .serve_connection(hyper_util::rt::TokioIo::new(io), service)
-        .with_upgrades();
-    tokio::pin!(serving);
-    let result = tokio::select! {
-        result = serving.as_mut() => result,
-        () = shutdown.cancelled() => {
-            serving.as_mut().graceful_shutdown();
-            match tokio::time::timeout(limits.drain_time, serving.as_mut()).await {
-                Ok(result) => result,
-                Err(_) => return,
-            }
+    } else {
+        let opened = tokio::select! {
+            opened = Opened::read(stream, limits.idle_time, limits.head_time) => opened,
+            () = stopped.cancelled() => return,
+        };
+        match opened {
+            Ok((stream, true)) => return http2::serve(stream, seat, app).await,
+            Ok((stream, false)) => return http1::serve(stream, seat, app).await,
+            Err(error) => Err(error),
         }
     };
-    if let Err(error) = result {
-        tracing::debug!(%peer, %error, "a connection ended early");
+    if let Err::<(), _>(error) = result {
+        tracing::debug!(peer = %seat.peer, %error, "a connection did not open");
     }
 }

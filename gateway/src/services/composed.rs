@@ -38,7 +38,7 @@ use crate::{
     policy::{cache::key::Identity, rate_limit::RateRule},
     services::{
         declared::{Asker, Shared, Target, complete_operation, into_poem, own_segment},
-        proxied::{client_address, request_id},
+        proxied::{client_address, is_secure, request_id},
     },
 };
 
@@ -235,6 +235,7 @@ impl Composed {
             asker: Asker {
                 request_id: request_id(&request)?,
                 client: client_address(&request, &shared.trusted_proxies),
+                secure: is_secure(&request),
             },
             parameters: Arc::new(
                 parameters.iter().map(|(name, raw)| ((*name).to_owned(), raw.clone())).collect(),

@@ -157,6 +157,7 @@ impl Forward {
                 .exchange(&caller, binding.service)
                 .map_err(Problem::internal)?,
             client: client_address(&request, &binding.trusted_proxies),
+            secure: is_secure(&request),
             host: request.headers().get(header::HOST).cloned(),
         };
         let mut headers = std::mem::take(request.headers_mut());
@@ -319,6 +320,11 @@ pub(crate) fn request_id(request: &Request) -> Result<RequestId, Problem> {
         .get::<RequestId>()
         .cloned()
         .ok_or_else(|| Problem::internal("a request without an id"))
+}
+
+/// Whether the client speaks TLS with the gateway itself.
+pub(crate) fn is_secure(request: &Request) -> bool {
+    *request.scheme() == http::uri::Scheme::HTTPS
 }
 
 /// The client's address, seen through trusted proxies.

@@ -48,6 +48,8 @@ pub(crate) struct Told<'t> {
     pub(crate) authorization: HeaderValue,
     /// The client's address, seen through trusted proxies.
     pub(crate) client: IpAddr,
+    /// Whether the client speaks TLS with the gateway itself.
+    pub(crate) secure: bool,
     /// The host the client asked for.
     pub(crate) host: Option<HeaderValue>,
 }
@@ -65,7 +67,7 @@ pub(crate) fn to_service(mut headers: HeaderMap, told: Told<'_>) -> HeaderMap {
     if let Ok(client) = HeaderValue::try_from(told.client.to_string()) {
         headers.insert("x-forwarded-for", client);
     }
-    headers.insert("x-forwarded-proto", HeaderValue::from_static("http"));
+    headers.insert("x-forwarded-proto", HeaderValue::from_static(if told.secure { "https" } else { "http" }));
     if let Some(host) = told.host {
         headers.insert("x-forwarded-host", host);
     }
@@ -115,6 +117,7 @@ mod tests {
             Told {
                 request_id: &RequestId::fresh(),
                 authorization: HeaderValue::from_static("Bearer internal"),
+                secure: false,
                 client: "192.0.2.7".parse().unwrap(),
                 host: None,
             },

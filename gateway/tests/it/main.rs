@@ -12,6 +12,7 @@ mod documents;
 mod edge;
 mod forged;
 mod forwarding;
+mod framing;
 mod handshake;
 mod issuers;
 mod keys;

@@ -71,6 +71,7 @@ pub(crate) async fn config(database: &TestDatabase, users_url: &str) -> Config {
         rate_limit: Vec::new(),
         valkey: None,
         limits: Limits { head_time: Duration::from_millis(400), ..Limits::default() },
+        tls: None,
         body_bytes: 1024 * 1024,
         cache_bytes: 8 * 1024 * 1024,
         body_time: Duration::from_millis(700),

@@ -14,6 +14,8 @@ pub const RELOADED: &[&str] = &[
     "gateway.rate_limit",
     "gateway.second_factor_roles",
     "gateway.docs",
+    "gateway.tls_certificate",
+    "gateway.tls_key",
     "mail.require_verified_address",
 ];
 
@@ -44,6 +46,10 @@ impl Settings {
             .filter(|key| !RELOADED.contains(key))
             .map(|key| fault(self.origin(key), key))
             .collect();
+        let certificate = "gateway.tls_certificate";
+        if self.gateway.tls_certificate.is_some() != running.gateway.tls_certificate.is_some() {
+            faults.push(fault(self.origin(certificate), certificate));
+        }
         if self.issuers != running.issuers {
             let file = self.services.first().map(|service| service.origin.clone());
             faults.push(fault(file.unwrap_or(Origin::Default), "issuer"));

@@ -112,6 +112,10 @@ pub struct GatewaySettings {
     #[serde(deserialize_with = "milliseconds")]
     pub drain_timeout: Duration,
     #[serde(deserialize_with = "milliseconds")]
+    pub drain_delay: Duration,
+    pub tls_certificate: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
+    #[serde(deserialize_with = "milliseconds")]
     pub upstream_connect_timeout: Duration,
     #[serde(deserialize_with = "milliseconds")]
     pub upstream_timeout: Duration,
@@ -252,6 +256,12 @@ impl Settings {
         self.data_dir.join("platform.run")
     }
 
+    /// What the public API's URLs start with.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.gateway.tls_certificate.is_some() { "https" } else { "http" }
+    }
+
     /// Threads that hash passwords.
     #[must_use]
     pub fn hash_workers(&self) -> usize {
@@ -294,6 +304,12 @@ impl Settings {
                 );
             }
             databases.push((own.name, own.database_url));
+        }
+        let (certificate, key) = ("gateway.tls_certificate", "gateway.tls_key");
+        match (&self.gateway.tls_certificate, &self.gateway.tls_key) {
+            (Some(_), None) => fault(certificate, "is set, and gateway.tls_key is not", "set both, or none"),
+            (None, Some(_)) => fault(key, "is set, and gateway.tls_certificate is not", "set both, or none"),
+            _ => {}
         }
         if self.mail.smtp_url.is_some() && self.mail.from.is_none() {
             fault("mail.smtp_url", "is set, and mail.from is not", "set mail.from to the sender's address");

@@ -204,6 +204,27 @@ pub const SETTINGS: &[Setting] = &[
         "Below the 10 s after which container runtimes kill.",
     ),
     plain(
+        "gateway.drain_delay",
+        duration(0, 10 * MINUTE),
+        "0s",
+        "Time after a stop signal in which connections are still taken, while /readyz says no.",
+        "As long as a load balancer needs to see it, such as twice the interval of its checks. Then gateway.drain_timeout begins.",
+    ),
+    derived(
+        "gateway.tls_certificate",
+        Kind::Path,
+        "none: plain HTTP",
+        "Certificate of the public API and those that lead to a root, in PEM: with it the API speaks TLS.",
+        "TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1. `platform reload` reads it again.",
+    ),
+    derived(
+        "gateway.tls_key",
+        Kind::Path,
+        "none: needed with gateway.tls_certificate",
+        "Private key of the certificate, in PEM.",
+        "Nobody but the platform's user should be able to read it. `platform reload` reads it again.",
+    ),
+    plain(
         "gateway.upstream_connect_timeout",
         duration(10, MINUTE),
         "500ms",

@@ -5,8 +5,8 @@ use std::{
     io,
     pin::Pin,
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -14,12 +14,12 @@ use std::{
 
 use contract::{Problem, ProblemKind};
 use http::StatusCode;
-use hyper::body::{Body, Frame, SizeHint};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::{Instant, Sleep},
 };
+
+use super::framing::{Framing, Head};
 
 const IDLE: u8 = 0;
 const HEAD: u8 = 1;
@@ -30,17 +30,14 @@ const TUNNEL: u8 = 3;
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     state: AtomicU8,
-    /// The head being received announces both a length and chunks; hyper keeps only one of the two.
-    two_framings: AtomicBool,
-    /// Bytes of the head received so far.
-    head_bytes: AtomicUsize,
+    framing: Mutex<Framing>,
 }
 
 impl Progress {
-    /// A request's head is complete; busy until the guard is dropped.
-    pub(super) fn begin(self: &Arc<Self>) -> Busy {
+    /// A request's head is complete; busy until the guard is dropped. And what was seen of the head.
+    pub(super) fn begin(self: &Arc<Self>) -> (Busy, Option<Head>) {
         self.state.store(REQUEST, Ordering::Relaxed);
-        Busy(Arc::clone(self))
+        (Busy(Arc::clone(self)), self.framing().next_head())
     }
 
     /// The answer is 101: what follows are no heads.
@@ -51,17 +48,9 @@ impl Progress {
     fn is_tunnel(&self) -> bool {
         self.state.load(Ordering::Relaxed) == TUNNEL
     }
-}
 
-impl Progress {
-    /// Whether the head just received announces both a length and chunks (RFC 9112 §6.3 item 3).
-    pub(super) fn has_two_framings(&self) -> bool {
-        self.two_framings.load(Ordering::Relaxed)
-    }
-
-    /// The size of the head just received: hyper's own limit does not see one that came whole in its first reads.
-    pub(super) fn head_bytes(&self) -> usize {
-        self.head_bytes.load(Ordering::Relaxed)
+    fn framing(&self) -> MutexGuard<'_, Framing> {
+        self.framing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -75,84 +64,14 @@ impl Drop for Busy {
     }
 }
 
-/// An answer's body that keeps its connection marked busy until it is sent.
-pub(super) struct Answer<B> {
-    body: B,
-    _busy: Busy,
-}
-
-impl<B> Answer<B> {
-    pub(super) fn new(body: B, busy: Busy) -> Self {
-        Self { body, _busy: busy }
-    }
-}
-
-impl<B: Body + Unpin> Body for Answer<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
 /// The socket under hyper.
-pub(super) struct Connection {
-    stream: TcpStream,
+pub(super) struct Connection<S> {
+    stream: S,
     progress: Arc<Progress>,
     head_time: Duration,
     head_deadline: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     refusal: Option<Refusal>,
-    framing: Framing,
-}
-
-/// Looks for the two framing fields in the bytes of a head as they come, and counts those bytes.
-#[derive(Debug, Default)]
-struct Framing {
-    length: bool,
-    chunks: bool,
-    ended: bool,
-    bytes: usize,
-    /// The last line, as far as it has come.
-    line: Vec<u8>,
-}
-
-impl Framing {
-    /// The longest start of a line that is of interest.
-    const LONGEST: usize = 18;
-
-    fn look(&mut self, bytes: &[u8]) {
-        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            if self.ended {
-                return;
-            }
-            self.bytes += part.len();
-            let room = Self::LONGEST.saturating_sub(self.line.len());
-            self.line.extend_from_slice(&part[..part.len().min(room)]);
-            if !part.ends_with(b"\n") {
-                return;
-            }
-            let starts = |name: &[u8]| {
-                self.line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
-            };
-            self.length |= starts(b"content-length:");
-            self.chunks |= starts(b"transfer-encoding:");
-            self.ended = matches!(self.line.as_slice(), b"\r\n" | b"\n");
-            self.line.clear();
-        }
-    }
 }
 
 /// A problem answer on its way out in the place of hyper's empty one.
@@ -162,16 +81,17 @@ struct Refusal {
     replaced: usize,
 }
 
-impl Connection {
-    pub(super) fn new(stream: TcpStream, progress: Arc<Progress>, head_time: Duration) -> Self {
-        Self {
-            stream,
-            progress,
-            head_time,
-            head_deadline: None,
-            timer: None,
-            refusal: None,
-            framing: Framing::default(),
+impl<S> Connection<S> {
+    pub(super) fn new(stream: S, progress: Arc<Progress>, head_time: Duration) -> Self {
+        Self { stream, progress, head_time, head_deadline: None, timer: None, refusal: None }
+    }
+
+    /// A head begins to come, unless it has before or a request is being answered.
+    fn await_head(&mut self) {
+        let state = &self.progress.state;
+        if state.compare_exchange(IDLE, HEAD, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            self.head_deadline = Some(Instant::now() + self.head_time);
+            self.timer = None;
         }
     }
 
@@ -188,13 +108,32 @@ impl Connection {
     }
 }
 
-impl AsyncRead for Connection {
+impl<S: AsyncWrite + Unpin> Connection<S> {
+    /// Tells a client whose head did not come in time, as far as it takes that at once (RFC 9110 §15.5.9).
+    fn refuse_late(&mut self, context: &mut Context<'_>) {
+        let written = Pin::new(&mut self.stream).poll_write(context, &refusal(StatusCode::REQUEST_TIMEOUT));
+        if written.is_ready() {
+            let _ = Pin::new(&mut self.stream).poll_flush(context);
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.progress.is_tunnel() {
+            return Pin::new(&mut self.stream).poll_read(context, buffer);
+        }
+        // A head may have begun to come behind the last request.
+        let has_begun = self.progress.framing().is_within_head();
+        if has_begun {
+            self.await_head();
+        }
         if self.head_is_late(context) {
+            self.refuse_late(context);
             return Poll::Ready(Err(io::Error::new(
                 io::ErrorKind::TimedOut,
                 "the request head took too long",
@@ -202,24 +141,15 @@ impl AsyncRead for Connection {
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        let started = buffer.filled().len() > before
-            && self.progress.state.compare_exchange(IDLE, HEAD, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        if started {
-            self.head_deadline = Some(Instant::now() + self.head_time);
-            self.timer = None;
-            self.framing = Framing::default();
-        }
-        if self.progress.state.load(Ordering::Relaxed) == HEAD {
-            self.framing.look(&buffer.filled()[before..]);
-            let both = self.framing.length && self.framing.chunks;
-            self.progress.two_framings.store(both, Ordering::Relaxed);
-            self.progress.head_bytes.store(self.framing.bytes, Ordering::Relaxed);
+        if buffer.filled().len() > before {
+            self.progress.framing().look(&buffer.filled()[before..]);
+            self.await_head();
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Connection {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -271,10 +201,10 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let first = buffers.iter().find(|buffer| !buffer.is_empty());
         if self.progress.is_tunnel() {
             return Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
         }
+        let first = buffers.iter().find(|buffer| !buffer.is_empty());
         if self.refusal.is_some() || first.is_some_and(|first| refused_status(first).is_some()) {
             let first = first.map_or(&[][..], |first| first);
             return self.poll_write(context, first);
@@ -300,6 +230,7 @@ fn refused_status(bytes: &[u8]) -> Option<StatusCode> {
 
 fn refusal(status: StatusCode) -> Vec<u8> {
     let detail = match status.as_u16() {
+        408 => "The request's head did not come in time",
         414 => "The request line is too long",
         431 => "The request's head is too large",
         _ => "The request's head can't be read as HTTP/1.1",
@@ -323,34 +254,7 @@ fn refusal(status: StatusCode) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    fn both(head: &[u8], cut: usize) -> bool {
-        let mut framing = Framing::default();
-        let (first, second) = head.split_at(cut.min(head.len()));
-        framing.look(first);
-        framing.look(second);
-        framing.length && framing.chunks
-    }
-
-    proptest! {
-        #[test]
-        fn two_framings_are_seen_however_the_head_is_cut(cut in 0_usize..90) {
-            prop_assert!(both(b"POST / HTTP/1.1\r\nContent-Length: 4\r\nhost: g\r\ntransfer-Encoding: chunked\r\n\r\n0", cut));
-            prop_assert!(!both(b"POST / HTTP/1.1\r\nhost: g\r\ncontent-length: 9\r\n\r\ntransfer-encoding: x\r\n", cut));
-            prop_assert!(!both(b"POST / HTTP/1.1\r\nx-content-length: 9\r\ntransfer-encoding: chunked\r\n\r\n", cut));
-        }
-    }
-
-    #[test]
-    fn the_head_is_counted_to_its_end_and_no_further() {
-        let mut framing = Framing::default();
-        framing.look(b"GET / HTTP/1.1\r\nhost: ");
-        framing.look(b"g\r\n\r\nbody\r\nbody");
-        assert_eq!(framing.bytes, b"GET / HTTP/1.1\r\nhost: g\r\n\r\n".len());
-    }
 
     #[test]
     fn only_hyper_s_own_empty_refusals_are_replaced() {

@@ -25,6 +25,10 @@ impl Endpoint for Gate {
             self.entered.notify_one();
             self.leave.notified().await;
         }
+        if request.uri().path() == "/large" {
+            self.entered.notify_one();
+            return Ok(Response::from(vec![b'x'; 64 << 20]));
+        }
         Ok(Response::from("done"))
     }
 }
@@ -108,4 +112,35 @@ async fn a_silent_connection_is_closed_after_the_idle_time() {
     assert!(!rest(silent).await.contains(" 200 "));
     let kept = connect(&running, "/").await;
     assert!(rest(kept).await.starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test]
+async fn until_the_accept_time_is_over_whoever_comes_is_served_and_sent_elsewhere() {
+    let running = start(Limits { accept_time: Duration::from_millis(400), ..Limits::default() }).await;
+    let mut kept = connect(&running, "/").await;
+    let mut buffer = [0; 512];
+    let count = within("no answer", kept.read(&mut buffer)).await.unwrap();
+    assert!(!String::from_utf8_lossy(&buffer[..count]).contains("connection: close"));
+    running.shutdown.cancel();
+    // Whoever comes anew, and whoever was here before.
+    let answer = rest(connect(&running, "/").await).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("connection: close"), "{answer}");
+    kept.write_all(b"GET / HTTP/1.1\r\nhost: g\r\n\r\n").await.unwrap();
+    let answer = rest(kept).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("connection: close"), "{answer}");
+    let silent = TcpStream::connect(running.address).await.unwrap();
+    within("the server did not end", running.ended).await.unwrap();
+    assert_eq!(rest(silent).await, "");
+    assert!(TcpStream::connect(running.address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_of_its_answer_is_cut_off() {
+    let limits = Limits { connections: 1, idle_time: Duration::from_millis(200), ..Limits::default() };
+    let running = start(limits).await;
+    let client = connect(&running, "/large").await;
+    within("the answer was not begun", running.entered.notified()).await;
+    // There is room for one: the second is served once the first is cut off.
+    assert!(rest(connect(&running, "/").await).await.starts_with("HTTP/1.1 200 "));
+    drop(client);
 }

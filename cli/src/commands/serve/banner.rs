@@ -9,7 +9,7 @@ use crate::arguments::Global;
 use crate::context::Context;
 use crate::output::Format;
 use crate::run_file::RunFile;
-use crate::settings::local_url;
+use crate::settings::{local_url, public_url};
 
 /// Writes it to standard output; a reader that is gone changes nothing.
 pub(super) fn print(context: &mut Context, global: &Global, settings: &Settings, run: &RunFile, fresh: bool) {
@@ -35,7 +35,7 @@ fn text(global: &Global, settings: &Settings, run: &RunFile, fresh: bool) -> Str
         let _ = writeln!(text, "  {name:<widest$}{value}");
     };
     if let Some(address) = run.gateway {
-        let url = local_url(address);
+        let url = public_url(settings, address);
         line("API", &format!("{url}/api_v1"));
         if settings.gateway.docs {
             line("Docs", &format!("{url}/docs"));

@@ -51,6 +51,7 @@ pub(super) async fn start(settings: &Settings, plan: &Plan) -> Outcome<Started> 
         let listeners = listeners(&settings).await?;
         // Where the port was 0, the other services and the issuer of tokens learn here which it is.
         settings.gateway.listen = listeners.address();
+        settings.ops.listen = listeners.ops_address();
         Some(listeners)
     } else {
         None
@@ -133,7 +134,7 @@ fn refuse_second(settings: &Settings, plan: &Plan) -> Outcome {
 }
 
 async fn listeners(settings: &Settings) -> Outcome<gateway::Listeners> {
-    let limits = settings::limits(settings);
+    let limits = settings::gateway_limits(settings);
     gateway::Listeners::bind(settings.gateway.listen, settings.ops.listen, limits)
         .await
         .map_err(|error| gateway_failed(&error))

@@ -29,7 +29,7 @@ use crate::{
         rate_limit::{RateRule, RateState},
     },
     rate_limits::RateLimits,
-    services::proxied::{client_address, request_id},
+    services::proxied::{client_address, is_secure, request_id},
     tunnels::Tunnels,
     upstream::{
         Call, CallBody, Upstream, UpstreamBody,
@@ -110,6 +110,8 @@ pub(super) struct Outgoing {
     pub(super) request_id: RequestId,
     pub(super) authorization: HeaderValue,
     pub(super) client: IpAddr,
+    /// Whether the client speaks TLS with the gateway itself.
+    pub(super) secure: bool,
 }
 
 impl Outgoing {
@@ -126,6 +128,7 @@ impl Outgoing {
             request_id: &self.request_id,
             authorization: self.authorization.clone(),
             client: self.client,
+            secure: self.secure,
             host: head.headers.get(header::HOST).cloned(),
         };
         // Few services that have GET have HEAD as well.
@@ -244,6 +247,7 @@ impl Target {
                 .exchange(&caller, &self.service.name)
                 .map_err(Problem::internal)?,
             client: client_address(&request, &shared.trusted_proxies),
+            secure: is_secure(&request),
         };
         let method = if asked_for_head { Method::HEAD } else { self.operation.method.clone() };
         let head = self.head(method, sent, std::mem::take(request.headers_mut()));

@@ -14,6 +14,8 @@ use crate::cache::CacheBody;
 pub(crate) struct Asker {
     pub(crate) request_id: RequestId,
     pub(crate) client: IpAddr,
+    /// Whether the client speaks TLS with the gateway itself.
+    pub(crate) secure: bool,
 }
 
 impl Target {
@@ -44,6 +46,7 @@ impl Target {
                 .exchange(&caller, &self.service.name)
                 .map_err(Problem::internal)?,
             client: asker.client,
+            secure: asker.secure,
         };
         let head = self.head(Method::GET, uri, headers);
         if !self.rules.cache {

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     policy::websocket::handshake::{self, BEARER, HandshakeFault, Key},
-    services::proxied::{client_address, request_id},
+    services::proxied::{client_address, is_secure, request_id},
     tunnels::{Account, TokenAmongProtocols, Tunnel, Watched},
     upstream::{
         Call, CallBody, UpstreamBody, UpstreamFault,
@@ -103,6 +103,7 @@ impl Target {
                 .exchange(&caller, &service.name)
                 .map_err(Problem::internal)?,
             client: client_address(&request, &shared.trusted_proxies),
+            secure: is_secure(&request),
             host: request.headers().get(header::HOST).cloned(),
         };
         let offered = handshake::protocols(request.headers());
