@@ -252,6 +252,9 @@ fn check_framing(request: &Request) -> Result<(), Problem> {
     if target.zip(host).is_some_and(|(target, host)| !target.eq_ignore_ascii_case(host)) {
         return malformed("The target's host and Host differ");
     }
+    if headers.get_all(header::TRANSFER_ENCODING).iter().count() > 1 {
+        return malformed("Transfer-Encoding stands twice");
+    }
     let coding = headers.get(header::TRANSFER_ENCODING);
     if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
         return Err(Problem::new(
