@@ -26,8 +26,9 @@ impl Default for BodyLimit {
 /// Takes the whole body out of a request.
 ///
 /// # Errors
-/// 413 over the size, 408 over the time, 400 for one that ends early.
+/// 413 over the size, 408 over the time, 400 for one that ends early, 415 for one that is compressed: it is not inflated.
 pub async fn read(request: &mut Request, limit: BodyLimit) -> Result<Bytes, Problem> {
+    check_coding(request.headers())?;
     check_announced(request.headers(), limit)?;
     let body: http_body_util::combinators::BoxBody<Bytes, std::io::Error> = request.take_body().into();
     match tokio::time::timeout(limit.time, Limited::new(body, limit.bytes).collect()).await {
@@ -49,6 +50,16 @@ pub fn check_announced(headers: &HeaderMap, limit: BodyLimit) -> Result<(), Prob
         Some(length) if length > limit.bytes as u64 => Err(too_large(limit.bytes)),
         _ => Ok(()),
     }
+}
+
+/// A body that is read must be readable (RFC 9110 §15.5.16); what it inflates to is nobody's limit then.
+fn check_coding(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.get_all(http::header::CONTENT_ENCODING).iter().all(|coding| coding == "identity") {
+        return Ok(());
+    }
+    let told = "The body may have no content coding";
+    Err(Problem::new(ProblemKind::UnsupportedMediaType, told)
+        .header(http::header::ACCEPT_ENCODING, http::HeaderValue::from_static("identity")))
 }
 
 /// 413 for a body of more than `bytes`.

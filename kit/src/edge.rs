@@ -44,11 +44,15 @@ pub struct Edge<E> {
     trust: Trust,
     origins: Origins,
     elsewhere: Option<Arc<Elsewhere>>,
+    encoded_slashes: Option<Arc<EncodedSlashes>>,
     proxies: TrustedProxies,
 }
 
 /// Tells the methods of a path, as `Allow` lists them, that stand in no list known at the start.
 pub type Elsewhere = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+/// Tells whether a path is one whose parameters may hold `%2F`, and holds it there alone.
+pub type EncodedSlashes = dyn Fn(&str) -> bool + Send + Sync;
 
 impl<E> Edge<E> {
     /// Around `inner`, whose paths and methods are `routes`; `service` names the listener in the log.
@@ -60,6 +64,7 @@ impl<E> Edge<E> {
             trust,
             origins: Origins::default(),
             elsewhere: None,
+            encoded_slashes: None,
             proxies: TrustedProxies::default(),
         }
     }
@@ -68,6 +73,12 @@ impl<E> Edge<E> {
     #[must_use]
     pub fn asking(self, elsewhere: Arc<Elsewhere>) -> Self {
         Self { elsewhere: Some(elsewhere), ..self }
+    }
+
+    /// With paths whose parameters may hold `%2F`.
+    #[must_use]
+    pub fn with_encoded_slashes(self, ask: Arc<EncodedSlashes>) -> Self {
+        Self { encoded_slashes: Some(ask), ..self }
     }
 
     /// Lets pages of these origins call.
@@ -128,7 +139,7 @@ impl<E: Endpoint> Edge<E> {
         check_framing(request)?;
         let malformed =
             |fault: path::BadPath| Problem::new(ProblemKind::MalformedRequest, format!("The path {fault}"));
-        path::check(request.uri().path()).map_err(malformed)?;
+        self.check_path(request.uri().path()).map_err(malformed)?;
         let shorter = without_trailing_slash(request.uri());
         if *request.method() == Method::OPTIONS {
             let asked = request.uri().path();
@@ -142,6 +153,17 @@ impl<E: Endpoint> Edge<E> {
             request.extensions_mut().insert(AskedForHead);
         }
         Ok(None)
+    }
+
+    fn check_path(&self, path: &str) -> Result<(), path::BadPath> {
+        match path::check(path) {
+            Err(path::BadPath::EncodedSlash)
+                if self.encoded_slashes.as_ref().is_some_and(|ask| ask(path)) =>
+            {
+                path::check_with_encoded_slashes(path)
+            }
+            checked => checked,
+        }
     }
 
     fn options(&self, path: &str, shorter: &str) -> Result<Response, Problem> {

@@ -6,6 +6,7 @@ mod connection;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use hyper::body::Body as _;
 use poem::{
     Endpoint, IntoResponse, Request,
     http::uri::Scheme,
@@ -30,7 +31,7 @@ pub struct Limits {
     pub connections: usize,
     /// From the first byte of a head to its last.
     pub head_time: Duration,
-    /// How long a connection may stay silent between requests.
+    /// How long a connection may stay silent between requests, and how long a client may take nothing of an answer.
     pub idle_time: Duration,
     /// How long requests in flight may go on once the service is told to stop.
     pub drain_time: Duration,
@@ -145,7 +146,7 @@ async fn serve_connection<E>(
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
     let progress = Arc::new(Progress::default());
-    let io = Connection::new(stream, Arc::clone(&progress), limits.head_time);
+    let io = Connection::new(stream, Arc::clone(&progress), limits);
     let service = hyper::service::service_fn(move |request| {
         let guard = progress.begin();
         let two_framings = progress.has_two_framings();
@@ -158,13 +159,20 @@ async fn serve_connection<E>(
         if too_large {
             request.extensions_mut().insert(HeadTooLarge);
         }
+        let is_1_0 = request.version() == http::Version::HTTP_10;
         let (app, progress) = (Arc::clone(&app), Arc::clone(&progress));
         async move {
             let response = match app.call(request).await {
                 Ok(output) => output.into_response(),
                 Err(error) => error.into_response(),
             };
-            let response: hyper::Response<_> = response.into();
+            let mut response: hyper::Response<_> = response.into();
+            let has_length = response.body().size_hint().exact().is_some()
+                || response.headers().contains_key(http::header::CONTENT_LENGTH);
+            if is_1_0 && !has_length {
+                // Its end is the connection's: hyper would say keep-alive all the same.
+                *response.version_mut() = http::Version::HTTP_10;
+            }
             if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
                 progress.upgrade();
             }

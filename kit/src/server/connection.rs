@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use super::Limits;
 use contract::{Problem, ProblemKind};
 use http::StatusCode;
 use hyper::body::{Body, Frame, SizeHint};
@@ -111,12 +112,23 @@ impl<B: Body + Unpin> Body for Answer<B> {
 pub(super) struct Connection {
     stream: TcpStream,
     progress: Arc<Progress>,
-    head_time: Duration,
+    limits: Limits,
     head_deadline: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     refusal: Option<Refusal>,
     framing: Framing,
+    /// Runs while the client takes nothing.
+    stall: Option<Pin<Box<Sleep>>>,
+    /// Runs once nothing more is written.
+    linger: Option<Pin<Box<Sleep>>>,
 }
+
+/// How long a client that was answered early may go on sending what is not read: cut off at once, its own side would be told of a
+/// reset before it has read the answer.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Reads at once while lingering, before others get their turn.
+const LINGERED: usize = 16;
 
 /// Looks for the two framing fields in the bytes of a head as they come, and counts those bytes.
 #[derive(Debug, Default)]
@@ -163,16 +175,52 @@ struct Refusal {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, progress: Arc<Progress>, head_time: Duration) -> Self {
+    pub(super) fn new(stream: TcpStream, progress: Arc<Progress>, limits: Limits) -> Self {
         Self {
             stream,
             progress,
-            head_time,
+            limits,
             head_deadline: None,
             timer: None,
             refusal: None,
             framing: Framing::default(),
+            stall: None,
+            linger: None,
         }
+    }
+
+    /// Ends a write that has made no headway for too long.
+    fn unless_stalled<T>(
+        &mut self,
+        written: Poll<io::Result<T>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() || self.progress.is_tunnel() {
+            self.stall = None;
+            return written;
+        }
+        let time = self.limits.idle_time;
+        let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
+        ready!(stall.as_mut().poll(context));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read its answer")))
+    }
+
+    /// Reads and forgets what comes after the last answer.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let linger = self.linger.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+        if linger.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        let mut scratch = [0; 8 * 1024];
+        for _ in 0..LINGERED {
+            let mut buffer = ReadBuf::new(&mut scratch);
+            match ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {}
+                _ => return Poll::Ready(()),
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Whether a head has been arriving for too long.
@@ -205,7 +253,7 @@ impl AsyncRead for Connection {
         let started = buffer.filled().len() > before
             && self.progress.state.compare_exchange(IDLE, HEAD, Ordering::Relaxed, Ordering::Relaxed).is_ok();
         if started {
-            self.head_deadline = Some(Instant::now() + self.head_time);
+            self.head_deadline = Some(Instant::now() + self.limits.head_time);
             self.timer = None;
             self.framing = Framing::default();
         }
@@ -230,7 +278,10 @@ impl AsyncWrite for Connection {
         }
         if self.refusal.is_none() {
             match refused_status(bytes) {
-                None => return Pin::new(&mut self.stream).poll_write(context, bytes),
+                None => {
+                    let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+                    return self.unless_stalled(written, context);
+                }
                 Some(status) => {
                     self.refusal =
                         Some(Refusal { bytes: refusal(status), written: 0, replaced: bytes.len() });
@@ -263,7 +314,13 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        if self.linger.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+        }
+        if !self.progress.is_tunnel() {
+            ready!(self.poll_linger(context));
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_write_vectored(
@@ -279,7 +336,8 @@ impl AsyncWrite for Connection {
             let first = first.map_or(&[][..], |first| first);
             return self.poll_write(context, first);
         }
-        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
+        self.unless_stalled(written, context)
     }
 
     fn is_write_vectored(&self) -> bool {
