@@ -8,6 +8,9 @@ use http::HeaderMap;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use poem::{Body, Request};
 
+/// What a client hears whose body ends early, should it still listen.
+const BROKEN_OFF: &str = "The body ended early";
+
 /// What a request body may take.
 #[derive(Debug, Clone, Copy)]
 pub struct BodyLimit {
@@ -77,7 +80,13 @@ pub fn too_slow() -> Problem {
 /// 400 for a body that ended before its end.
 #[must_use]
 pub fn broken_off() -> Problem {
-    Problem::new(ProblemKind::MalformedRequest, "The body ended early")
+    Problem::new(ProblemKind::MalformedRequest, BROKEN_OFF)
+}
+
+/// Whether a problem is that a body ended before its end: its sender is gone, most likely.
+#[must_use]
+pub fn is_broken_off(problem: &Problem) -> bool {
+    problem.kind == ProblemKind::MalformedRequest && problem.detail == BROKEN_OFF
 }
 
 /// Puts bytes back as a request's body.

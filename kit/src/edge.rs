@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use poem::{Body, Endpoint, IntoResponse, Request, Response, Result};
 
 use crate::{
+    body,
     client_address::TrustedProxies,
     cors::Origins,
     metrics, operation_name, problem,
@@ -26,6 +27,13 @@ use crate::{
 /// The request was HEAD before it was made a GET.
 #[derive(Debug, Clone, Copy)]
 pub struct AskedForHead;
+
+/// The status of a request whose client went away, in the log and the metrics; nobody is answered with it.
+const CLIENT_GONE: u16 = 499;
+
+/// Marks an answer that nobody is left to read: the client broke its request off.
+#[derive(Debug, Clone, Copy)]
+struct ClientGone;
 
 /// Whose request ids are believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,6 +241,9 @@ impl<E: Endpoint> Edge<E> {
             // The rest of the body is not read.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        if body::is_broken_off(fault) {
+            response.extensions_mut().insert(ClientGone);
+        }
         response
     }
 }
@@ -364,7 +375,9 @@ impl AccessLine {
 
     fn finish(&mut self, response: &Response) {
         self.done = true;
-        self.write(response.status().as_u16(), operation_name::of(response));
+        let is_gone = response.extensions().get::<ClientGone>().is_some();
+        let status = if is_gone { CLIENT_GONE } else { response.status().as_u16() };
+        self.write(status, operation_name::of(response));
     }
 
     fn write(&self, status: u16, operation: &str) {
@@ -406,7 +419,7 @@ impl AccessLine {
 impl Drop for AccessLine {
     fn drop(&mut self) {
         if !self.done {
-            self.write(499, "-");
+            self.write(CLIENT_GONE, "-");
         }
     }
 }
