@@ -270,11 +270,7 @@ pub(crate) async fn parts(
         keyring,
         issuers,
         trusted_proxies: config.trusted_proxies.clone(),
-        throttle: Throttle::new(
-            throttle::Kind::SignIn,
-            database.clone(),
-            attempts::Limits::new(config.login_attempts, config.login_window),
-        ),
+        throttle: sign_in_throttle(config, &database),
         letter_throttle: letter_throttle(&database),
         outbox: Outbox::new(users, Arc::clone(&postman)),
         postman,
@@ -338,6 +334,11 @@ fn second_factors(config: &Config, database: &Database, platform: &str) -> Secon
         required_of: config.second_factor_roles.clone(),
         platform: platform.to_owned(),
     }
+}
+
+fn sign_in_throttle(config: &Config, database: &Database) -> Arc<Throttle> {
+    let limits = attempts::Limits::new(config.login_attempts, config.login_window);
+    Throttle::new(throttle::Kind::SignIn, database.clone(), limits)
 }
 
 fn letter_throttle(database: &Database) -> Arc<Throttle> {

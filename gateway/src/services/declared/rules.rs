@@ -83,6 +83,8 @@ impl Rules {
             rate_limit: Vec::new(),
             cache: false,
             stale_if_error: None,
+            compress: true,
+            encoded_slash: false,
             request: RequestRules { headers: Vec::new(), query: Vec::new(), body: Vec::new() },
             response: ResponseRules { headers: Vec::new(), body: Vec::new() },
         }
