@@ -41,6 +41,15 @@ pub fn check(path: &str) -> Result<(), BadPath> {
     inner.split('/').try_for_each(check_segment)
 }
 
+/// Checks a raw path of an operation whose parameters may hold `%2F`: as [`check`] for all else, and what stands between two
+/// slashes, encoded ones too, may be no dot segment and not empty. Whoever decodes it gets nothing that leads elsewhere.
+///
+/// # Errors
+/// The first fault found.
+pub fn check_with_encoded_slashes(path: &str) -> Result<(), BadPath> {
+    check(&path.replace("%2F", "/").replace("%2f", "/"))
+}
+
 fn check_segment(segment: &str) -> Result<(), BadPath> {
     if segment.is_empty() {
         return Err(BadPath::EmptySegment);
@@ -100,6 +109,24 @@ mod tests {
             ("/a%ff", BadPath::BadEscape),
         ] {
             assert_eq!(check(path), Err(fault), "{path}");
+        }
+    }
+
+    #[test]
+    fn an_encoded_slash_that_is_let_through_leads_nowhere_else() {
+        for path in ["/a%2Fb", "/a%2fb/c", "/a%2Fb%2Fc", "/a%252Fb"] {
+            assert_eq!(check_with_encoded_slashes(path), Ok(()), "{path}");
+        }
+        for (path, fault) in [
+            ("/a%2F..%2Fb", BadPath::DotSegment),
+            ("/a%2F%2e%2E/b", BadPath::DotSegment),
+            ("/..%2Fb", BadPath::DotSegment),
+            ("/a%2F%2Fb", BadPath::EmptySegment),
+            ("/%2Fb", BadPath::EmptySegment),
+            ("/a%2Fb%5Cc", BadPath::Backslash),
+            ("/a%2Fb%00", BadPath::Control),
+        ] {
+            assert_eq!(check_with_encoded_slashes(path), Err(fault), "{path}");
         }
     }
 

@@ -3,6 +3,7 @@
 //! 1. `kit::server`: limits on heads, connections and time come first, where nothing has been spent on a request yet.
 //! 2. `kit::edge::Edge`: names the request before anything can fail, and turns every failure inside into a problem answer;
 //!    refuses paths and framing that two readers could read differently before any route sees them.
+//!    `Compressed` stands next, so that everything inside sees entity tags and bodies as they are.
 //! 3. `LookUpKeys`: the key of a token that was signed a moment ago elsewhere is read before the token can be refused for it.
 //!    Before it `HandshakeToken` finds the token of a WebSocket where a page can send one.
 //! 4. `Door`: operations of declared services leave here, by a router that a reload swaps; their further way is in
@@ -44,6 +45,7 @@ use crate::{
         tokens::TokensApi,
         user_sessions::UserSessionsApi,
     },
+    compression::Compressed,
     identity::{introspection::Introspection, keys::Purpose},
     parts::Parts,
     services::{
@@ -145,12 +147,13 @@ pub(crate) fn public(
     let route = Door { inner: route, bound: Arc::clone(&parts.declared), shared: Arc::new(shared(parts)) };
     let route =
         LookUpKeys { inner: route, keyring: Arc::clone(&parts.keyring), issuers: Arc::clone(&parts.issuers) };
-    let route = HandshakeToken { inner: route };
-    let bound = Arc::clone(&parts.declared);
+    let route = Compressed { inner: HandshakeToken { inner: route } };
+    let (bound, slashes) = (Arc::clone(&parts.declared), Arc::clone(&parts.declared));
     Edge::new(route, "gateway", Arc::new(paths), Trust::Nobody)
         .shared_with(parts.cors.clone())
         .behind(parts.trusted_proxies.clone())
         .asking(Arc::new(move |path| bound.load().methods(path)))
+        .with_encoded_slashes(Arc::new(move |path| slashes.load().lets_encoded_slashes(path)))
 }
 
 /// Services of the platform's own.

@@ -3,6 +3,7 @@
 mod api;
 mod cache;
 mod composition;
+mod compression;
 mod config;
 mod document;
 mod explain;

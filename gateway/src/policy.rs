@@ -5,10 +5,12 @@ pub(crate) mod balance;
 pub(crate) mod breaker;
 pub(crate) mod budget;
 pub(crate) mod cache;
+pub(crate) mod compression;
 pub(crate) mod concurrency;
 pub(crate) mod deadline;
 pub(crate) mod hedge;
 pub(crate) mod hop_by_hop;
+pub(crate) mod pace;
 pub(crate) mod rate_limit;
 pub(crate) mod websocket;
 

@@ -8,6 +8,9 @@ use http::HeaderMap;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use poem::{Body, Request};
 
+/// What a client hears whose body ends early, should it still listen.
+const BROKEN_OFF: &str = "The body ended early";
+
 /// What a request body may take.
 #[derive(Debug, Clone, Copy)]
 pub struct BodyLimit {
@@ -26,8 +29,9 @@ impl Default for BodyLimit {
 /// Takes the whole body out of a request.
 ///
 /// # Errors
-/// 413 over the size, 408 over the time, 400 for one that ends early.
+/// 413 over the size, 408 over the time, 400 for one that ends early, 415 for one that is compressed: it is not inflated.
 pub async fn read(request: &mut Request, limit: BodyLimit) -> Result<Bytes, Problem> {
+    check_coding(request.headers())?;
     check_announced(request.headers(), limit)?;
     let body: http_body_util::combinators::BoxBody<Bytes, std::io::Error> = request.take_body().into();
     match tokio::time::timeout(limit.time, Limited::new(body, limit.bytes).collect()).await {
@@ -51,6 +55,16 @@ pub fn check_announced(headers: &HeaderMap, limit: BodyLimit) -> Result<(), Prob
     }
 }
 
+/// A body that is read must be readable (RFC 9110 §15.5.16); what it inflates to is nobody's limit then.
+fn check_coding(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.get_all(http::header::CONTENT_ENCODING).iter().all(|coding| coding == "identity") {
+        return Ok(());
+    }
+    let told = "The body may have no content coding";
+    Err(Problem::new(ProblemKind::UnsupportedMediaType, told)
+        .header(http::header::ACCEPT_ENCODING, http::HeaderValue::from_static("identity")))
+}
+
 /// 413 for a body of more than `bytes`.
 #[must_use]
 pub fn too_large(bytes: usize) -> Problem {
@@ -66,7 +80,13 @@ pub fn too_slow() -> Problem {
 /// 400 for a body that ended before its end.
 #[must_use]
 pub fn broken_off() -> Problem {
-    Problem::new(ProblemKind::MalformedRequest, "The body ended early")
+    Problem::new(ProblemKind::MalformedRequest, BROKEN_OFF)
+}
+
+/// Whether a problem is that a body ended before its end: its sender is gone, most likely.
+#[must_use]
+pub fn is_broken_off(problem: &Problem) -> bool {
+    problem.kind == ProblemKind::MalformedRequest && problem.detail == BROKEN_OFF
 }
 
 /// Puts bytes back as a request's body.

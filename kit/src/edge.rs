@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use poem::{Body, Endpoint, IntoResponse, Request, Response, Result};
 
 use crate::{
+    body,
     client_address::TrustedProxies,
     cors::Origins,
     metrics, operation_name, problem,
@@ -26,6 +27,13 @@ use crate::{
 /// The request was HEAD before it was made a GET.
 #[derive(Debug, Clone, Copy)]
 pub struct AskedForHead;
+
+/// The status of a request whose client went away, in the log and the metrics; nobody is answered with it.
+const CLIENT_GONE: u16 = 499;
+
+/// Marks an answer that nobody is left to read: the client broke its request off.
+#[derive(Debug, Clone, Copy)]
+struct ClientGone;
 
 /// Whose request ids are believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,11 +52,15 @@ pub struct Edge<E> {
     trust: Trust,
     origins: Origins,
     elsewhere: Option<Arc<Elsewhere>>,
+    encoded_slashes: Option<Arc<EncodedSlashes>>,
     proxies: TrustedProxies,
 }
 
 /// Tells the methods of a path, as `Allow` lists them, that stand in no list known at the start.
 pub type Elsewhere = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+/// Tells whether a path is one whose parameters may hold `%2F`, and holds it there alone.
+pub type EncodedSlashes = dyn Fn(&str) -> bool + Send + Sync;
 
 impl<E> Edge<E> {
     /// Around `inner`, whose paths and methods are `routes`; `service` names the listener in the log.
@@ -60,6 +72,7 @@ impl<E> Edge<E> {
             trust,
             origins: Origins::default(),
             elsewhere: None,
+            encoded_slashes: None,
             proxies: TrustedProxies::default(),
         }
     }
@@ -68,6 +81,12 @@ impl<E> Edge<E> {
     #[must_use]
     pub fn asking(self, elsewhere: Arc<Elsewhere>) -> Self {
         Self { elsewhere: Some(elsewhere), ..self }
+    }
+
+    /// With paths whose parameters may hold `%2F`.
+    #[must_use]
+    pub fn with_encoded_slashes(self, ask: Arc<EncodedSlashes>) -> Self {
+        Self { encoded_slashes: Some(ask), ..self }
     }
 
     /// Lets pages of these origins call.
@@ -128,7 +147,7 @@ impl<E: Endpoint> Edge<E> {
         check_framing(request)?;
         let malformed =
             |fault: path::BadPath| Problem::new(ProblemKind::MalformedRequest, format!("The path {fault}"));
-        path::check(request.uri().path()).map_err(malformed)?;
+        self.check_path(request.uri().path()).map_err(malformed)?;
         let shorter = without_trailing_slash(request.uri());
         if *request.method() == Method::OPTIONS {
             let asked = request.uri().path();
@@ -142,6 +161,17 @@ impl<E: Endpoint> Edge<E> {
             request.extensions_mut().insert(AskedForHead);
         }
         Ok(None)
+    }
+
+    fn check_path(&self, path: &str) -> Result<(), path::BadPath> {
+        match path::check(path) {
+            Err(path::BadPath::EncodedSlash)
+                if self.encoded_slashes.as_ref().is_some_and(|ask| ask(path)) =>
+            {
+                path::check_with_encoded_slashes(path)
+            }
+            checked => checked,
+        }
     }
 
     fn options(&self, path: &str, shorter: &str) -> Result<Response, Problem> {
@@ -210,6 +240,9 @@ impl<E: Endpoint> Edge<E> {
         if fault.kind == ProblemKind::BodyTooLarge || fault.kind == ProblemKind::RequestTimeout {
             // The rest of the body is not read.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if body::is_broken_off(fault) {
+            response.extensions_mut().insert(ClientGone);
         }
         response
     }
@@ -352,7 +385,9 @@ impl AccessLine {
 
     fn finish(&mut self, response: &Response) {
         self.done = true;
-        self.write(response.status().as_u16(), operation_name::of(response));
+        let is_gone = response.extensions().get::<ClientGone>().is_some();
+        let status = if is_gone { CLIENT_GONE } else { response.status().as_u16() };
+        self.write(status, operation_name::of(response));
     }
 
     fn write(&self, status: u16, operation: &str) {
@@ -394,7 +429,7 @@ impl AccessLine {
 impl Drop for AccessLine {
     fn drop(&mut self) {
         if !self.done {
-            self.write(499, "-");
+            self.write(CLIENT_GONE, "-");
         }
     }
 }

@@ -39,7 +39,7 @@ pub struct Limits {
     pub connections: usize,
     /// From the first byte of a head to its last.
     pub head_time: Duration,
-    /// How long a connection may stay silent between requests.
+    /// How long a connection may stay silent between requests, and how long a client may take nothing of an answer.
     pub idle_time: Duration,
     /// How long connections are still taken once the service is told to stop: until whoever balances has seen that it is not ready.
     pub accept_time: Duration,

@@ -12,6 +12,7 @@ mod publish;
 mod router;
 mod rules;
 mod source;
+mod trailers;
 mod websocket;
 
 use std::{collections::HashSet, num::NonZeroU32, sync::Arc, time::Duration};
@@ -245,6 +246,15 @@ impl Bound {
     /// How each service stands.
     pub(crate) fn standings(&self) -> impl Iterator<Item = ServiceStanding> {
         self.services.iter().map(|service| ServiceStanding::of(&service.upstream, &service.handshake))
+    }
+
+    /// Whether a path with `%2F` is one of an operation that takes it, each of them within a parameter.
+    pub(crate) fn lets_encoded_slashes(&self, path: &str) -> bool {
+        let slashes = |text: &str| text.to_ascii_lowercase().matches("%2f").count();
+        self.router.targets(path).any(|(route, texts)| {
+            matches!(route, Route::Declared(target) if target.rules.encoded_slash)
+                && texts.iter().map(|text| slashes(text)).sum::<usize>() == slashes(path)
+        })
     }
 
     /// The methods of a path, as `Allow` lists them.

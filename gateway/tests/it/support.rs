@@ -6,6 +6,7 @@ mod forge;
 mod origin;
 mod proxy;
 mod raw;
+mod scripted;
 mod service;
 mod smtp;
 mod socket;
@@ -26,6 +27,7 @@ pub(crate) use self::{
     origin::Origin,
     proxy::Wire,
     raw::{Raw, Script, answer},
+    scripted::{read_head, scripted},
     service::{PASSWORD, UsersDouble},
     smtp::Smtp,
     socket::exchange,

@@ -96,6 +96,12 @@ pub struct ServiceSettings {
     /// says that (RFC 5861 §4) nor forbids it; not at all by default.
     #[serde(default, deserialize_with = "duration")]
     pub stale_if_error: Option<Duration>,
+    /// Whether its answers are compressed for clients that take it; they are by default.
+    #[serde(default = "yes")]
+    pub compress: bool,
+    /// Whether a path parameter may hold `%2F`, which the service must then read as part of the value.
+    #[serde(default)]
+    pub encoded_slash: bool,
     /// How often its operations may be called, such as `100/min by user`.
     #[serde(default)]
     pub rate_limit: Option<String>,
@@ -132,6 +138,10 @@ pub struct OperationSettings {
     pub hedge: Option<Duration>,
     /// Whether its answers are stored.
     pub cache: Option<bool>,
+    /// Whether its answers are compressed.
+    pub compress: Option<bool>,
+    /// Whether its path parameters may hold `%2F`.
+    pub encoded_slash: Option<bool>,
     /// How often it may be called.
     pub rate_limit: Option<String>,
     /// It is a WebSocket, also if its document has no response 101.
@@ -215,6 +225,10 @@ pub struct BodyChanges {
     pub lowercase: Vec<String>,
     /// E-mail addresses that are written as the platform writes them: trimmed, in lower case, the domain in its ASCII form.
     pub email: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn signed_in() -> Access {

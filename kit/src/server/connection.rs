@@ -19,7 +19,10 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-use super::framing::{Framing, Head};
+use super::{
+    Limits,
+    framing::{Framing, Head},
+};
 
 const IDLE: u8 = 0;
 const HEAD: u8 = 1;
@@ -68,11 +71,22 @@ impl Drop for Busy {
 pub(super) struct Connection<S> {
     stream: S,
     progress: Arc<Progress>,
-    head_time: Duration,
+    limits: Limits,
     head_deadline: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     refusal: Option<Refusal>,
+    /// Runs while the client takes nothing.
+    stall: Option<Pin<Box<Sleep>>>,
+    /// Runs once nothing more is written.
+    linger: Option<Pin<Box<Sleep>>>,
 }
+
+/// How long a client that was answered early may go on sending what is not read: cut off at once, its own side would be told of a
+/// reset before it has read the answer.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Reads at once while lingering, before others get their turn.
+const LINGERED: usize = 16;
 
 /// A problem answer on its way out in the place of hyper's empty one.
 struct Refusal {
@@ -82,15 +96,40 @@ struct Refusal {
 }
 
 impl<S> Connection<S> {
-    pub(super) fn new(stream: S, progress: Arc<Progress>, head_time: Duration) -> Self {
-        Self { stream, progress, head_time, head_deadline: None, timer: None, refusal: None }
+    pub(super) fn new(stream: S, progress: Arc<Progress>, limits: Limits) -> Self {
+        Self {
+            stream,
+            progress,
+            limits,
+            head_deadline: None,
+            timer: None,
+            refusal: None,
+            stall: None,
+            linger: None,
+        }
+    }
+
+    /// Ends a write that has made no headway for too long.
+    fn unless_stalled<T>(
+        &mut self,
+        written: Poll<io::Result<T>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() || self.progress.is_tunnel() {
+            self.stall = None;
+            return written;
+        }
+        let time = self.limits.idle_time;
+        let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
+        ready!(stall.as_mut().poll(context));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read its answer")))
     }
 
     /// A head begins to come, unless it has before or a request is being answered.
     fn await_head(&mut self) {
         let state = &self.progress.state;
         if state.compare_exchange(IDLE, HEAD, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            self.head_deadline = Some(Instant::now() + self.head_time);
+            self.head_deadline = Some(Instant::now() + self.limits.head_time);
             self.timer = None;
         }
     }
@@ -115,6 +154,26 @@ impl<S: AsyncWrite + Unpin> Connection<S> {
         if written.is_ready() {
             let _ = Pin::new(&mut self.stream).poll_flush(context);
         }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Connection<S> {
+    /// Reads and forgets what comes after the last answer.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let linger = self.linger.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+        if linger.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        let mut scratch = [0; 8 * 1024];
+        for _ in 0..LINGERED {
+            let mut buffer = ReadBuf::new(&mut scratch);
+            match ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {}
+                _ => return Poll::Ready(()),
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -149,7 +208,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -160,7 +219,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         }
         if self.refusal.is_none() {
             match refused_status(bytes) {
-                None => return Pin::new(&mut self.stream).poll_write(context, bytes),
+                None => {
+                    let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+                    return self.unless_stalled(written, context);
+                }
                 Some(status) => {
                     self.refusal =
                         Some(Refusal { bytes: refusal(status), written: 0, replaced: bytes.len() });
@@ -193,7 +255,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        if self.linger.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+        }
+        // Whoever has sent all of its request is not waited for.
+        if !self.progress.is_tunnel() && !self.progress.framing().is_between_requests() {
+            ready!(self.poll_linger(context));
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_write_vectored(
@@ -209,7 +278,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
             let first = first.map_or(&[][..], |first| first);
             return self.poll_write(context, first);
         }
-        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
+        self.unless_stalled(written, context)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -77,6 +77,11 @@ impl Framing {
         self.place == Place::Head && self.head.bytes + self.line_bytes > 0
     }
 
+    /// Whether all of the last request has come, and nothing of a next one.
+    pub(super) fn is_between_requests(&self) -> bool {
+        self.place == Place::Head && self.head.bytes + self.line_bytes == 0
+    }
+
     /// The head of the next request that hyper hands on; they come in the same order.
     pub(super) fn next_head(&mut self) -> Option<Head> {
         // One that is not whole yet was refused for its size.

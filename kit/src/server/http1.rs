@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, Version, header};
+use hyper::body::Body as _;
 use poem::{Endpoint, IntoResponse};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -22,18 +23,25 @@ where
 {
     let limits = seat.limits;
     let (progress, waiting) = (Arc::new(Progress::default()), Arc::new(Waiting::default()));
-    let io = Connection::new(io, Arc::clone(&progress), limits.head_time);
+    let io = Connection::new(io, Arc::clone(&progress), limits);
     let (of_service, taken) = (seat.clone(), Arc::clone(&waiting));
-    let service = hyper::service::service_fn(move |request| {
+    let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let (guard, head) = progress.begin();
         // A head that was not seen to end can't be told from what stands before and behind it.
         let ambiguous = head.is_none_or(|head| head.ambiguous);
         let too_large = head.is_some_and(|head| head.bytes > limits.head_bytes);
+        let is_1_0 = request.version() == Version::HTTP_10;
         let request = of_service.request(request, ambiguous, too_large);
         let (app, progress, waiting) = (Arc::clone(&app), Arc::clone(&progress), Arc::clone(&taken));
         let draining = of_service.stopping.draining.clone();
         async move {
             let mut response = super::respond(app.as_ref(), request).await;
+            let has_length = response.body().size_hint().exact().is_some()
+                || response.headers().contains_key(header::CONTENT_LENGTH);
+            if is_1_0 && !has_length {
+                // Its end is the connection's: hyper would say keep-alive all the same.
+                *response.version_mut() = Version::HTTP_10;
+            }
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 progress.upgrade();
             } else if draining.is_cancelled() {

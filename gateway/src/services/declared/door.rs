@@ -8,6 +8,7 @@ use http::{HeaderValue, header};
 use poem::{Endpoint, Request, Response, Result, error::ResponseError};
 
 use super::{Bound, Route, allow, forward::Shared, router::Match};
+use crate::compression::MayCompress;
 
 /// In front of `inner`, which has every other path.
 pub(crate) struct Door<E> {
@@ -52,6 +53,9 @@ impl<E> Door<E> {
             Err(problem) => problem.as_response(),
         };
         response.set_data(name.clone());
+        if let Route::Declared(target) = route {
+            response.extensions_mut().insert(MayCompress(target.rules.compress));
+        }
         response
     }
 }

@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use super::{
     measured::{Measured, Overrun},
     rules::Rules,
+    trailers,
 };
 use crate::{
     cache::{Cache, CacheBody},
@@ -226,6 +227,11 @@ impl Target {
         parameters: &[(&str, String)],
         mut request: Request,
     ) -> Result<Response, Problem> {
+        // Another method of the path may take it.
+        let sent_path = request.original_uri().path();
+        if !self.rules.encoded_slash && contract::path::check(sent_path).is_err() {
+            return Err(Problem::new(ProblemKind::MalformedRequest, "The path holds an encoded slash"));
+        }
         if self.is_websocket {
             return self.open_tunnel(shared, parameters, request).await;
         }
@@ -365,9 +371,13 @@ impl Target {
         let body = if whole { self.held(&mut head, body).await? } else { BoxBody::new(body) };
         let length = head.headers.get(header::CONTENT_LENGTH).cloned();
         let date = head.headers.get(header::DATE).cloned();
+        let trailers = trailers::announced(&head.headers).filter(|_| !whole && !self.rules.cache);
         to_client(&mut head.headers);
         if !whole && let Some(length) = length {
             head.headers.insert(header::CONTENT_LENGTH, length);
+        }
+        if let Some(trailers) = trailers {
+            head.headers.insert(header::TRAILER, trailers);
         }
         if self.rules.cache
             && let Some(date) = date

@@ -18,6 +18,8 @@ use hyper::body::{Body, Frame, SizeHint};
 use kit::body::BodyLimit;
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::policy::pace::Pace;
+
 /// Which limit a body ran over, told to whoever sees the call fail for it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Overrun {
@@ -47,11 +49,14 @@ pub(super) struct Measured {
     left: usize,
     silence: Duration,
     timer: Pin<Box<Sleep>>,
+    pace: Pace,
+    /// Since when the client is waited for.
+    waits: Option<Instant>,
     overrun: Overrun,
 }
 
 impl Measured {
-    /// `limit.time` is the longest silence: a whole upload may take longer.
+    /// `limit.time` is the longest silence, and the window of the least pace: a whole upload may take longer.
     pub(super) fn new(inner: BoxBody<Bytes, io::Error>, limit: BodyLimit, overrun: &mut Overrun) -> Self {
         overrun.bytes = limit.bytes;
         Self {
@@ -59,6 +64,8 @@ impl Measured {
             left: limit.bytes,
             silence: limit.time,
             timer: Box::pin(sleep(limit.time)),
+            pace: Pace::new(limit.time),
+            waits: None,
             overrun: overrun.clone(),
         }
     }
@@ -80,20 +87,31 @@ impl Body for Measured {
         match Pin::new(&mut self.inner).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
                 let length = frame.data_ref().map_or(0, Bytes::len);
+                let waited = self.waits.take().map_or(Duration::ZERO, |since| since.elapsed());
+                if !self.pace.keeps(waited, length) {
+                    return self.end(TOO_SLOW, io::ErrorKind::TimedOut.into());
+                }
                 match self.left.checked_sub(length) {
                     Some(left) => self.left = left,
                     None => return self.end(TOO_LARGE, io::Error::other("the body is too large")),
                 }
-                let next = Instant::now() + self.silence;
-                self.timer.as_mut().reset(next);
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => self.end(BROKEN_OFF, error),
             Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending => match self.timer.as_mut().poll(context) {
-                Poll::Ready(()) => self.end(TOO_SLOW, io::ErrorKind::TimedOut.into()),
-                Poll::Pending => Poll::Pending,
-            },
+            Poll::Pending => {
+                if self.waits.is_none() {
+                    // Time in which nobody asked for more was not the client's.
+                    let now = Instant::now();
+                    self.waits = Some(now);
+                    let end = now + self.silence;
+                    self.timer.as_mut().reset(end);
+                }
+                match self.timer.as_mut().poll(context) {
+                    Poll::Ready(()) => self.end(TOO_SLOW, io::ErrorKind::TimedOut.into()),
+                    Poll::Pending => Poll::Pending,
+                }
+            }
         }
     }
 

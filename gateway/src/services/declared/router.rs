@@ -103,6 +103,14 @@ impl<T> Router<T> {
         Ok(())
     }
 
+    /// What each method of a raw path stands for, with the raw texts of its parameters.
+    pub(crate) fn targets(&self, path: &str) -> impl Iterator<Item = (&T, Vec<String>)> {
+        let segments: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
+        let mut texts = Vec::new();
+        let leaf = self.root.find(&segments, &mut texts);
+        leaf.into_iter().flat_map(|leaf| &leaf.methods).map(move |(.., target)| (target, texts.clone()))
+    }
+
     /// What a raw path and a method stand for.
     pub(crate) fn find(&self, path: &str, method: &Method) -> Match<'_, T> {
         let segments: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();

@@ -32,6 +32,8 @@ pub(crate) struct Rules {
     pub(super) cache: bool,
     /// For how long past its time an answer stands in, where it does not say so itself.
     pub(super) stale_if_error: Option<Duration>,
+    pub(super) compress: bool,
+    pub(super) encoded_slash: bool,
     pub(super) request: RequestRules,
     pub(super) response: ResponseRules,
 }
@@ -52,6 +54,10 @@ impl Rules {
             hedge: operation.and_then(|operation| operation.hedge).or(service.hedge),
             cache: operation.and_then(|operation| operation.cache).unwrap_or(service.cache),
             stale_if_error: service.stale_if_error,
+            compress: operation.and_then(|operation| operation.compress).unwrap_or(service.compress),
+            encoded_slash: operation
+                .and_then(|operation| operation.encoded_slash)
+                .unwrap_or(service.encoded_slash),
             rate_limit: rate_limit(service, operation, id)?,
             request: RequestRules {
                 headers: each(request, |changes| HeaderChanges::new(&changes.headers))?,
@@ -77,6 +83,8 @@ impl Rules {
             rate_limit: Vec::new(),
             cache: false,
             stale_if_error: None,
+            compress: true,
+            encoded_slash: false,
             request: RequestRules { headers: Vec::new(), query: Vec::new(), body: Vec::new() },
             response: ResponseRules { headers: Vec::new(), body: Vec::new() },
         }
