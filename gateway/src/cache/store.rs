@@ -192,6 +192,8 @@ impl Memory {
         let Some(generation) = generation else { return false };
         let key = key::variant(found.address, generation, entry.identity, entry.vary, entry.headers);
         self.answers.insert(key, entry.stored);
+        // It would make room a while later, by hundreds of answers at once: that is no bound of bytes.
+        self.answers.run_pending_tasks();
         true
     }
 }
