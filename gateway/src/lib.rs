@@ -7,6 +7,8 @@ mod compression;
 mod config;
 mod document;
 mod explain;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod handshake;
 mod identity;
 mod mail;

@@ -5,9 +5,10 @@ mod dialect;
 mod door;
 mod forward;
 mod measured;
+mod nullable;
 mod part;
 mod parts;
-mod prepare;
+pub(crate) mod prepare;
 mod publish;
 mod router;
 mod rules;
@@ -217,6 +218,9 @@ pub(crate) async fn bind(
     // Over services that are not bound everything composed of them would be a fault as well.
     if faults.is_empty() {
         faults = bound.compose(declarations.composed, &mut taken, times);
+    }
+    if !bound.services.is_empty() {
+        nullable::complete(&mut bound.document);
     }
     if faults.is_empty() { Ok(bound) } else { Err(faults) }
 }
