@@ -43,3 +43,36 @@ export function watch(page, name, base, faults) {
     if (["http:", "https:"].includes(url.protocol) && url.origin !== base) faults.push(`${name} asks for ${request.url()}`);
   });
 }
+
+/** Runs `work` in a Chromium of its own and ends the process: with 1 where it throws, where a check fails, or where a page had a fault. */
+export async function drive(work) {
+  const { browser, close } = await launch();
+  const faults = [];
+  const check = (condition, message) => {
+    if (!condition) throw new Error(message);
+    console.log(`ok    ${message}`);
+  };
+  const shoot = async (page, name) => {
+    if (process.env.SCREENSHOTS) await page?.screenshot({ path: join(process.env.SCREENSHOTS, name) });
+  };
+  let failed = false;
+  try {
+    await work({ browser, faults, check, shoot });
+  } catch (error) {
+    failed = true;
+    console.error(`FAILED ${error}`);
+    await shoot(browser.pages().at(-1), "failure.png");
+  } finally {
+    await close();
+  }
+  for (const fault of faults) console.error(`FAILED ${fault}`);
+  process.exit(failed || faults.length ? 1 : 0);
+}
+
+/** Signs in on /docs by "Authorize". */
+export async function authorize(page, token) {
+  await page.locator(".btn.authorize").first().click();
+  await page.locator(".auth-container input").first().fill(token);
+  await page.locator(".auth-btn-wrapper button.authorize").first().click();
+  await page.locator(".btn-done").first().click();
+}

@@ -1,14 +1,7 @@
 // Tries operations of declared services from /docs, as a reader of the page does: with parameters, with a body, and one that is refused.
-import { join } from "node:path";
-import { launch, watch } from "./chromium.mjs";
+import { authorize, drive, watch } from "./chromium.mjs";
 
 const base = process.env.PLATFORM_URL;
-const { browser, close } = await launch();
-const faults = [];
-const check = (condition, message) => {
-  if (!condition) throw new Error(message);
-  console.log(`ok    ${message}`);
-};
 
 /** Opens an operation by method and path, fills in what is given, executes it, and gives the answer. */
 async function attempt(page, method, path, sent, { fields = {}, body } = {}) {
@@ -25,18 +18,13 @@ async function attempt(page, method, path, sent, { fields = {}, body } = {}) {
   return { status: answer.status(), shown: await shown.innerText() };
 }
 
-let failed = false;
-let page;
-try {
-  page = await browser.newPage();
+await drive(async ({ browser, faults, check, shoot }) => {
+  let page = await browser.newPage();
   page.setDefaultTimeout(30_000);
   watch(page, "/docs", base, faults);
   await page.goto(`${base}/docs`);
   await page.locator(".opblock").first().waitFor();
-  await page.locator(".btn.authorize").first().click();
-  await page.locator(".auth-container input").first().fill(process.env.ADMIN_TOKEN);
-  await page.locator(".auth-btn-wrapper button.authorize").first().click();
-  await page.locator(".btn-done").first().click();
+  await authorize(page, process.env.ADMIN_TOKEN);
 
   const read = await attempt(page, "get", "/api/orders/orders/{order_id}", "/api/orders/orders/1", { fields: { order_id: "1" } });
   check(read.status === 200 && read.shown.includes('"sku": "a-1"'), `FastAPI: an order is read from /docs (${read.status})`);
@@ -46,7 +34,7 @@ try {
   check(made.status === 201 && made.shown.includes("from the page"), `FastAPI: an order is made from /docs (${made.status})`);
   const item = await attempt(page, "get", "/api/stock/items/{sku}", "/api/stock/items/a-1", { fields: { sku: "a-1" } });
   check(item.status === 200 && item.shown.includes('"count": 5'), `Fastify: an item is read from /docs (${item.status})`);
-  if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, "declared.png") });
+  await shoot(page, "declared.png");
   const before = faults.length;
   const none = await attempt(page, "get", "/api/big/things7/{id}", "/api/big/things7/1", { fields: { id: "1" } });
   // Chromium writes every refused request to the console.
@@ -56,12 +44,4 @@ try {
   check(!links.some((link) => link.toLowerCase().includes("javascript:")), `what a service writes has no links that run (${links})`);
   check((await page.title()) !== "owned" && (await text.locator("script").count()) === 0, "what a service writes is shown and not run");
   check(none.status === 503 && none.shown.includes("urn:platform:problem:"), `a service that is down shows its problem (${none.status})`);
-} catch (error) {
-  failed = true;
-  console.error(`FAILED ${error}`);
-  if (process.env.SCREENSHOTS) await page?.screenshot({ path: join(process.env.SCREENSHOTS, "failure.png") });
-} finally {
-  await close();
-}
-for (const fault of faults) console.error(`FAILED ${fault}`);
-process.exit(failed || faults.length ? 1 : 0);
+});
