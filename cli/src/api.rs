@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
+use crate::contexts::Session;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::safe;
 
@@ -18,12 +19,53 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// What a media type of a body says.
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
+/// End of a problem's type where a token is not good, whatever the reason.
+const INVALID_TOKEN: &str = ":invalid-token";
+
 /// A client of one gateway, signed in or not.
 #[derive(Debug)]
 pub(crate) struct Api {
     base: Url,
-    token: Option<SecretString>,
+    bearer: Bearer,
     client: reqwest::Client,
+}
+
+/// What a client is signed in by.
+#[derive(Debug)]
+pub(crate) enum Bearer {
+    /// It is not.
+    Nobody,
+    /// A token as it is.
+    Token(SecretString),
+    /// A session, whose tokens are exchanged in time.
+    Session(Box<Session>),
+}
+
+/// A request to be sent, more than once where its token has expired.
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    method: Method,
+    path: &'a str,
+    body: Option<(String, &'static str)>,
+    version: Option<HeaderValue>,
+}
+
+impl<'a> Request<'a> {
+    fn new(method: Method, path: &'a str) -> Self {
+        Self { method, path, body: None, version: None }
+    }
+
+    /// With a JSON body.
+    pub(crate) fn json(method: Method, path: &'a str, body: &Value) -> Self {
+        Self { body: Some((body.to_string(), "application/json")), ..Self::new(method, path) }
+    }
+}
+
+/// An answer that is no success.
+struct Refusal {
+    status: StatusCode,
+    headers: HeaderMap,
+    problem: Value,
 }
 
 /// Whose certificate is taken.
@@ -67,7 +109,7 @@ impl Answer {
 
 impl Api {
     /// A client of the gateway at `base`.
-    pub(crate) fn new(base: Url, token: Option<SecretString>, peer: Peer) -> Outcome<Self> {
+    pub(crate) fn new(base: Url, bearer: Bearer, peer: Peer) -> Outcome<Self> {
         let client = reqwest::Client::builder()
             .user_agent(concat!("platform/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -77,33 +119,43 @@ impl Api {
             .timeout(TIMEOUT)
             .build()
             .map_err(|error| Failure::failed("the HTTP client can't be made").caused_by(&error))?;
-        Ok(Self { base, token, client })
+        Ok(Self { base, bearer, client })
+    }
+
+    /// The token that requests are sent with.
+    pub(crate) async fn token(&self) -> Outcome<SecretString> {
+        match &self.bearer {
+            Bearer::Nobody => Err(Failure::new(Exit::NotAllowed, "not signed in")),
+            Bearer::Token(token) => Ok(token.clone()),
+            Bearer::Session(session) => session.token(self).await,
+        }
     }
 
     /// GET.
     pub(crate) async fn get(&self, path: &str) -> Outcome<Answer> {
-        self.send(Method::GET, path, None, "").await
+        self.send(&Request::new(Method::GET, path)).await
     }
 
     /// POST of a JSON body.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Outcome<Answer> {
-        self.send(Method::POST, path, Some(body.to_string()), "application/json").await
+        self.send(&Request::json(Method::POST, path, body)).await
     }
 
     /// POST without a body.
     pub(crate) async fn post_nothing(&self, path: &str) -> Outcome<Answer> {
-        self.send(Method::POST, path, None, "").await
+        self.send(&Request::new(Method::POST, path)).await
     }
 
     /// POST of a form.
     pub(crate) async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Outcome<Answer> {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        self.send(Method::POST, path, Some(body), "application/x-www-form-urlencoded").await
+        let form = Some((body, "application/x-www-form-urlencoded"));
+        self.send(&Request { body: form, ..Request::new(Method::POST, path) }).await
     }
 
     /// PATCH by a JSON Merge Patch.
     pub(crate) async fn patch(&self, path: &str, body: &Value) -> Outcome<Answer> {
-        self.send(Method::PATCH, path, Some(body.to_string()), MERGE_PATCH).await
+        self.patch_version(path, body, None).await
     }
 
     /// PATCH by a JSON Merge Patch of this version and no other.
@@ -113,52 +165,68 @@ impl Api {
         body: &Value,
         version: Option<&HeaderValue>,
     ) -> Outcome<Answer> {
-        self.send_with(Method::PATCH, path, Some(body.to_string()), MERGE_PATCH, |request| match version {
-            Some(version) => request.header(IF_MATCH, version),
-            None => request,
-        })
-        .await
+        let merge = Some((body.to_string(), MERGE_PATCH));
+        let request = Request { body: merge, version: version.cloned(), ..Request::new(Method::PATCH, path) };
+        self.send(&request).await
     }
 
     /// DELETE.
     pub(crate) async fn delete(&self, path: &str) -> Outcome<Answer> {
-        self.send(Method::DELETE, path, None, "").await
+        self.send(&Request::new(Method::DELETE, path)).await
     }
 
-    async fn send(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<String>,
-        media_type: &str,
-    ) -> Outcome<Answer> {
-        self.send_with(method, path, body, media_type, |request| request).await
+    /// Sends with whatever this client is signed in by. A session's token that the platform takes no more is exchanged once:
+    /// it may have been revoked, or signed with a key that is retired.
+    async fn send(&self, request: &Request<'_>) -> Outcome<Answer> {
+        match &self.bearer {
+            Bearer::Nobody => self.execute(request, None).await?,
+            Bearer::Token(token) => self.execute(request, Some(token)).await?,
+            Bearer::Session(session) => {
+                let token = session.token(self).await?;
+                match self.execute(request, Some(&token)).await? {
+                    Err(Refusal { status: StatusCode::UNAUTHORIZED, problem, .. })
+                        if problem["type"].as_str().is_some_and(|kind| kind.ends_with(INVALID_TOKEN)) =>
+                    {
+                        let token = session.renew(self, &token).await?;
+                        self.execute(request, Some(&token)).await?
+                    }
+                    ended => ended,
+                }
+            }
+        }
+        .map_err(|refusal| self.told(&refusal))
     }
 
-    async fn send_with(
+    /// Sends as nobody.
+    pub(crate) async fn without_token(&self, request: &Request<'_>) -> Outcome<Answer> {
+        self.execute(request, None).await?.map_err(|refusal| self.told(&refusal))
+    }
+
+    async fn execute(
         &self,
-        method: Method,
-        path: &str,
-        body: Option<String>,
-        media_type: &str,
-        finish: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
-    ) -> Outcome<Answer> {
+        request: &Request<'_>,
+        token: Option<&SecretString>,
+    ) -> Outcome<Result<Answer, Refusal>> {
+        let path = request.path;
         let url = self.base.join(path.trim_start_matches('/')).map_err(|error| {
             Failure::failed(format!("no address can be made of {path}")).caused_by(&error)
         })?;
-        let mut request = self.client.request(method, url);
-        if let Some(token) = &self.token {
+        let mut sent = self.client.request(request.method.clone(), url);
+        if let Some(token) = token {
             let value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()));
             let mut value = value.map_err(|_| {
                 Failure::new(Exit::NotAllowed, "the token holds characters that no token has")
             })?;
             value.set_sensitive(true);
-            request = request.header(AUTHORIZATION, value);
+            sent = sent.header(AUTHORIZATION, value);
         }
-        if let Some(body) = body {
-            request = request.header(CONTENT_TYPE, media_type).body(body);
+        if let Some((body, media_type)) = &request.body {
+            sent = sent.header(CONTENT_TYPE, *media_type).body(body.clone());
         }
-        let answer = finish(request).send().await.map_err(|error| self.unreachable(&error))?;
+        if let Some(version) = &request.version {
+            sent = sent.header(IF_MATCH, version);
+        }
+        let answer = sent.send().await.map_err(|error| self.unreachable(&error))?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let bytes = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
         if status.is_success() {
@@ -167,12 +235,15 @@ impl Api {
             } else {
                 serde_json::from_slice(&bytes).map_err(|error| self.no_platform().caused_by(&error))?
             };
-            return Ok(Answer { body, headers });
+            return Ok(Ok(Answer { body, headers }));
         }
-        let problem: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-        Err(refused(status, &headers, &problem).unwrap_or_else(|| {
-            self.no_platform().because(format!("it answered {status} without saying why"))
-        }))
+        Ok(Err(Refusal { status, headers, problem: serde_json::from_slice(&bytes).unwrap_or_default() }))
+    }
+
+    fn told(&self, refusal: &Refusal) -> Failure {
+        refused(refusal.status, &refusal.headers, &refusal.problem).unwrap_or_else(|| {
+            self.no_platform().because(format!("it answered {} without saying why", refusal.status))
+        })
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
@@ -220,7 +291,7 @@ fn refused(status: StatusCode, headers: &HeaderMap, problem: &Value) -> Option<F
         failure.causes.push(format!("the gateway answered {status}, request id {}", safe(id)));
     }
     failure = match status {
-        StatusCode::UNAUTHORIZED => failure.next("Get a new token: platform token issue --email ADDRESS."),
+        StatusCode::UNAUTHORIZED => failure.next("Sign in anew: platform login."),
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
             match headers.get("retry-after").and_then(|value| value.to_str().ok()) {
                 Some(seconds) => failure.next(format!("Try again in {} s.", safe(seconds))),

@@ -6,6 +6,7 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help texts, shown as they are")]
 
 mod administration;
+mod context;
 mod exchange;
 mod keys;
 mod operation;
@@ -20,12 +21,14 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Command, CommandFactory, Parser, Subcommand};
 
+use crate::contexts::ContextName;
 use crate::output::Format;
 
 pub(crate) use administration::{
     AuditCommand, AuditFilter, ChangedFields, Clearable, PasswordArguments, TokenArguments, TokenCommand,
     UserCommand, UserFields,
 };
+pub(crate) use context::{ContextCommand, LoginArguments, LoginFiles};
 pub(crate) use exchange::{FileForm, ImportArguments};
 pub(crate) use keys::{Algorithm as KeyAlgorithm, KeyCommand, Purpose as KeyPurpose};
 pub(crate) use operation::{ConfigCommand, MigrateCommand, MigrateTarget, ServeArguments};
@@ -69,9 +72,12 @@ pub(crate) struct Global {
     /// Tell the whole chain of causes with an error
     #[arg(long, short, global = true, env = "PLATFORM_VERBOSE")]
     pub(crate) verbose: bool,
-    /// The gateway that client commands talk to [default: the one running here]
+    /// The gateway that client commands talk to [default: that of the context, else the one running here]
     #[arg(long, global = true, env = "PLATFORM_URL", value_name = "URL")]
     pub(crate) url: Option<String>,
+    /// The platform of this name [default: the current context]
+    #[arg(long, global = true, env = "PLATFORM_CONTEXT", value_name = "NAME")]
+    pub(crate) context: Option<ContextName>,
     /// Configuration file [default: platform.toml, if there]
     #[arg(long, global = true, env = "PLATFORM_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -102,6 +108,28 @@ pub(crate) enum Verb {
         /// Which way.
         #[command(subcommand)]
         verb: MigrateCommand,
+    },
+    /// Sign in at a platform; later commands use the session, which is renewed without a word
+    #[command(
+        after_help = "Tokens are kept in the keyring where there is one, else in a file of mode 0600. A platform gets a\n\
+                            name (--context), and commands talk to the one last signed in at: `platform context` changes that.\n\
+                            For example: platform login --url https://staging.example.com --context staging"
+    )]
+    Login(LoginArguments),
+    /// End the session that `login` began, there and here
+    Logout {
+        /// The sessions of all contexts
+        #[arg(long, env = "PLATFORM_LOGOUT_ALL")]
+        all: bool,
+    },
+    /// Tell which platform commands talk to, and as whom
+    Whoami,
+    /// List the platforms that have a name, and choose the one that commands talk to
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Context {
+        /// What to do.
+        #[command(subcommand)]
+        verb: ContextCommand,
     },
     /// Manage users, through the gateway
     #[command(subcommand_required = true, arg_required_else_help = true)]

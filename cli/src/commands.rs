@@ -3,7 +3,9 @@
 mod audit;
 mod completions;
 mod config;
+mod context;
 mod key;
+mod login;
 mod migrate;
 mod openapi;
 mod reload;
@@ -13,8 +15,10 @@ pub(crate) mod serve;
 mod service;
 mod service_account;
 mod session;
+mod sign_in;
 mod token;
 mod user;
+mod whoami;
 
 use crate::arguments::{Arguments, Verb};
 use crate::context::Context;
@@ -27,6 +31,10 @@ pub(crate) fn run(arguments: Arguments, context: &mut Context) -> Outcome {
         Verb::Serve(serve) => serve::run(context, &global, &serve),
         Verb::Reload => small(reload::run(context, &global)),
         Verb::Migrate { verb } => small(migrate::run(context, &global, verb)),
+        Verb::Login(arguments) => small(login::login(context, &global, arguments)),
+        Verb::Logout { all } => small(login::logout(context, &global, all)),
+        Verb::Whoami => small(whoami::run(context, &global)),
+        Verb::Context { verb } => small(context::run(context, &global, verb)),
         Verb::User { verb } => small(user::run(context, &global, verb)),
         Verb::Role { verb } => small(role::run(context, &global, verb)),
         Verb::Session { verb } => small(session::run(context, &global, verb)),

@@ -7,6 +7,7 @@ mod arguments;
 mod commands;
 mod connection;
 mod context;
+mod contexts;
 mod data_folder;
 mod failure;
 mod output;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::exchange::{FileForm, ImportArguments};
-use super::{ServiceAccountGrant, ServiceAccountLogin};
+use super::{LoginFiles, ServiceAccountGrant, ServiceAccountLogin};
 
 /// `platform user …`
 #[derive(Debug, Clone, Subcommand)]
@@ -250,12 +250,9 @@ pub(crate) enum TokenCommand {
         /// A token of five minutes for the operator of this machine, from the platform's own keys
         #[arg(long, env = "PLATFORM_OPERATOR", conflicts_with = "service_account")]
         operator: bool,
-        /// File with the password to set where the platform asks for a new one; on a terminal it is asked for
-        #[arg(long, env = "PLATFORM_USER_NEW_PASSWORD_FILE", value_name = "FILE")]
-        new_password_file: Option<PathBuf>,
-        /// File with a code of the second factor, or a recovery code, where the user has one; on a terminal it is asked for
-        #[arg(long, env = "PLATFORM_USER_CODE_FILE", value_name = "FILE")]
-        code_file: Option<PathBuf>,
+        /// What a sign-in may ask for.
+        #[command(flatten)]
+        files: LoginFiles,
         /// Where the password comes from.
         #[command(flatten)]
         password: PasswordArguments,

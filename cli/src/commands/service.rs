@@ -9,7 +9,7 @@ use kit::config::{Composed, ContractMode, Declared, Settings};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::api::{Api, Peer};
+use crate::api::{Api, Bearer, Peer};
 use crate::arguments::{Global, ServiceCommand};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
@@ -86,7 +86,7 @@ async fn standings(context: &mut Context, settings: &Settings) -> Vec<Value> {
     let asked = async {
         let base = Url::parse(&settings::local_url(ops))
             .map_err(|error| Failure::failed("the operations listener has no address").caused_by(&error))?;
-        Api::new(base, None, Peer::Certified)?.get("services").await
+        Api::new(base, Bearer::Nobody, Peer::Certified)?.get("services").await
     };
     match asked.await {
         Ok(mut answer) => match answer.body["services"].take() {

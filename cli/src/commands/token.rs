@@ -1,19 +1,17 @@
 //! `platform token`: get, explain and check access tokens.
 
-use std::path::{Path, PathBuf};
-
 use kit::token::{Expected, KeySet};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use crate::arguments::{
-    Global, PasswordArguments, ServiceAccountGrant, ServiceAccountLogin, TokenArguments, TokenCommand,
-};
+use super::sign_in;
+use crate::api::Api;
+use crate::arguments::{Global, ServiceAccountGrant, ServiceAccountLogin, TokenArguments, TokenCommand};
 use crate::connection::{Connection, given_token};
 use crate::context::Context;
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::{Failure, Outcome};
 use crate::output::{Column, Format, many, one, plain, safe};
-use crate::prompt::{self, PasswordSource, SecretSource, secret_from_file, secret_from_stdin};
+use crate::prompt::{self, SecretSource, secret_from_file, secret_from_stdin};
 use crate::token::{absolute, explain};
 
 /// Runs the verb.
@@ -45,88 +43,15 @@ pub(crate) async fn run(context: &mut Context, global: &Global, verb: TokenComma
             fields.extend(audience.as_deref().map(|audience| ("audience", audience)));
             issued(context, &api.post_form("/api_v1/auth/token", &fields).await?.body)
         }
-        TokenCommand::Issue { email, password, new_password_file, code_file, .. } => {
-            let connection = Connection::find(context, global)?;
-            let files = LoginFiles { new_password: new_password_file, code: code_file };
-            by_password(context, &connection, email, password, files).await
+        TokenCommand::Issue { email, password, files, .. } => {
+            let api = Connection::find(context, global)?.anonymous()?;
+            let email = prompt::value(context, email, "E-mail address", "--email ADDRESS (or --operator)")?;
+            let answer = sign_in::by_password(context, &api, &email, password, &files).await?;
+            issued(context, &answer)
         }
         TokenCommand::Revoke { token, account } => revoke(context, global, token, account).await,
         TokenCommand::Inspect { token } => inspect(context, token),
         TokenCommand::Verify { token, audience } => verify(context, global, token, audience).await,
-    }
-}
-
-/// The detail by which the API says that a new password must be set first.
-const CHANGE_FIRST: &str = "Set a new password first: POST /api_v1/auth/password";
-
-/// The detail by which it says that a code must be shown beside the password.
-const CODE_FIRST: &str = "A code of the second factor is needed: send it as `code`";
-
-async fn by_password(
-    context: &mut Context,
-    connection: &Connection,
-    email: Option<String>,
-    password: PasswordArguments,
-    files: LoginFiles,
-) -> Outcome {
-    let api = connection.anonymous()?;
-    let email = prompt::value(context, email, "E-mail address", "--email ADDRESS (or --operator)")?;
-    let source = PasswordSource { from_stdin: password.password_stdin, file: password.password_file };
-    let password = prompt::password(context, &source, false)?;
-    let mut body = json!({"email": email, "password": password.expose_secret()});
-    let mut path = "/api_v1/auth/access";
-    let answer = loop {
-        match api.post(path, &body).await {
-            Err(failure) if failure.what == CHANGE_FIRST && body["new_password"].is_null() => {
-                let new = new_password(context, files.new_password.as_deref())?;
-                body["new_password"] = json!(new.expose_secret());
-                path = "/api_v1/auth/password";
-            }
-            Err(failure) if failure.what == CODE_FIRST && body["code"].is_null() => {
-                body["code"] = json!(code(context, files.code.as_deref())?.expose_secret());
-            }
-            answer => break answer,
-        }
-    };
-    if answer.is_ok() && !body["new_password"].is_null() {
-        context.note("The new password is set.");
-    }
-    let answer = answer.map_err(|mut failure| {
-        // A wrong password is "not signed in" for a script, whatever the status that old clients rely on.
-        if failure.exit == Exit::Failed && failure.why.is_none() && failure.next.is_none() {
-            failure.exit = Exit::NotAllowed;
-        }
-        failure
-    })?;
-    issued(context, &answer.body)
-}
-
-/// Where to find what a sign-in may ask for beside the password.
-struct LoginFiles {
-    new_password: Option<PathBuf>,
-    code: Option<PathBuf>,
-}
-
-/// A code of the second factor.
-fn code(context: &mut Context, file: Option<&Path>) -> Outcome<SecretString> {
-    match file {
-        Some(file) => prompt::secret_from_file(file, "--code-file"),
-        None if context.interactive => prompt::hidden(context, "Code of the second factor"),
-        None => Err(Failure::new(Exit::NotAllowed, "a code of the second factor is needed")
-            .next("Run this on a terminal, or add --code-file FILE.")),
-    }
-}
-
-/// The password to put in the place of one that must be changed.
-fn new_password(context: &mut Context, file: Option<&Path>) -> Outcome<SecretString> {
-    match file {
-        Some(file) => prompt::secret_from_file(file, "--new-password-file"),
-        None if context.interactive => {
-            context.note("The password is right, and a new one must be set first.");
-            prompt::new_password(context, "New password")
-        }
-        None => Err(Failure::new(Exit::NotAllowed, "a new password must be set first")
-            .next("Run this on a terminal, or add --new-password-file FILE.")),
     }
 }
 
@@ -253,12 +178,9 @@ async fn verify(
     let connection = Connection::find(context, global)?;
     let token = token(context, source)?;
     let api = connection.anonymous()?;
-    let keys = api.get("/.well-known/jwks.json").await?.body;
-    let keys = serde_json::from_value(keys)
-        .map(|set| KeySet::of(&set))
-        .map_err(|error| Failure::failed("the platform's public keys can't be read").caused_by(&error))?;
-    let audience = audience.unwrap_or_else(|| connection.settings.gateway.audience.clone());
-    let expected = Expected::of_ours("at+jwt", &issuer(&connection, &api).await, &audience);
+    let keys = keys(&api).await?;
+    let mut expected = expected(&connection, &api).await;
+    expected.audience = audience.unwrap_or(expected.audience);
     let claims: Value = keys.verify(token.expose_secret(), &expected).map_err(|fault| {
         let failure = Failure::failed("the token is not good").because(fault.to_string());
         match explain(token.expose_secret(), (context.now)()) {
@@ -275,8 +197,22 @@ async fn verify(
     Ok(())
 }
 
+/// The public keys of the platform.
+pub(super) async fn keys(api: &Api) -> Outcome<KeySet> {
+    let keys = api.get("/.well-known/jwks.json").await?.body;
+    serde_json::from_value(keys)
+        .map(|set| KeySet::of(&set))
+        .map_err(|error| Failure::failed("the platform's public keys can't be read").caused_by(&error))
+}
+
+/// What an access token of the platform must say.
+pub(super) async fn expected(connection: &Connection, api: &Api) -> Expected {
+    let audience = &connection.settings.gateway.audience;
+    Expected::of_ours("at+jwt", &issuer(connection, api).await, audience)
+}
+
 /// The issuer that the platform says it is (RFC 8414), else the one of the settings, else its address.
-async fn issuer(connection: &Connection, api: &crate::api::Api) -> String {
+async fn issuer(connection: &Connection, api: &Api) -> String {
     let metadata = api.get("/.well-known/oauth-authorization-server").await.ok();
     let told = metadata.and_then(|answer| answer.body["issuer"].as_str().map(str::to_owned));
     told.or_else(|| {

@@ -7,6 +7,7 @@ mod exchange;
 mod explain;
 mod journey;
 mod keys;
+mod login;
 mod manners;
 mod master_key;
 mod postgres;
