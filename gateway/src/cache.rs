@@ -18,6 +18,7 @@ use bytes::Bytes;
 use contract::{Problem, ProblemKind};
 use http::{HeaderMap, Method, Response, StatusCode, header, request::Parts};
 use http_body_util::combinators::BoxBody;
+use kit::metrics::{self, CacheHeld};
 use serde_json::json;
 use tokio::sync::{Semaphore, oneshot};
 use tracing::Instrument as _;
@@ -88,9 +89,29 @@ impl Cache {
         }
     }
 
-    /// Answers `request` from the cache, or by `fetch`, which may be given conditions of the cache's own and may be called
-    /// after the answer is out.
+    /// What it holds in this process; `None` where answers are kept elsewhere.
+    pub(crate) fn held(&self) -> Option<CacheHeld> {
+        self.store.held()
+    }
+
+    /// Answers `request`, one of `operation`, from the cache, or by `fetch`, which may be given conditions of the cache's own
+    /// and may be called after the answer is out.
     pub(crate) async fn answer<F: Call>(
+        self: &Arc<Self>,
+        operation: &str,
+        identity: Identity,
+        request: Parts,
+        fetch: F,
+    ) -> Result<Response<CacheBody>, Problem> {
+        let answer = self.look(identity, request, fetch).await;
+        if !kit::explain::is_on() {
+            let result = answer.as_ref().map_or("failed", |answer| give::result(answer.headers()));
+            metrics::cache_looked(operation, result);
+        }
+        answer
+    }
+
+    async fn look<F: Call>(
         self: &Arc<Self>,
         identity: Identity,
         request: Parts,

@@ -472,7 +472,11 @@ impl Service {
         let own: Vec<_> = pairs()
             .map(|((_, upstream), (_, handshake))| (Arc::clone(upstream), Arc::clone(handshake)))
             .collect();
-        let standings = Standings { own: own.clone(), declared: Arc::clone(&parts.declared) };
+        let standings = Standings {
+            own: own.clone(),
+            declared: Arc::clone(&parts.declared),
+            cache: Arc::clone(&parts.cache),
+        };
         // What requests stand on goes on until the last of them is answered.
         let (stopped, answered) = (CancellationToken::new(), CancellationToken::new());
         let following = tokio::spawn(watch.run(answered.clone()));

@@ -10,6 +10,7 @@ use poem::{Endpoint, Request, Response, Result};
 use serde::Serialize;
 
 use crate::{
+    cache::Cache,
     handshake::{Agreement, Break, Handshake},
     services::declared::Bound,
     upstream::{InstanceHealth, Upstream},
@@ -47,6 +48,7 @@ pub(crate) struct Standings {
     /// The platform's own.
     pub(crate) own: Vec<(Arc<Upstream>, Arc<Handshake>)>,
     pub(crate) declared: Arc<ArcSwap<Bound>>,
+    pub(crate) cache: Arc<Cache>,
 }
 
 #[derive(Serialize)]
@@ -64,7 +66,7 @@ impl Standings {
 
     /// `/metrics`, with how each instance and each contract stands at that moment; what is not bound any more has no series.
     pub(crate) fn metrics(self) -> MetricsEndpoint {
-        let contracts = self.clone();
+        let (contracts, cache) = (self.clone(), Arc::clone(&self.cache));
         let instances = move || {
             let instances = |standing: ServiceStanding| {
                 standing.instances.into_iter().map(move |instance| UpstreamInstance {
@@ -75,7 +77,8 @@ impl Standings {
             };
             self.told().services.into_iter().flat_map(instances).collect()
         };
-        MetricsEndpoint::default().with_instances(instances).with_breaks(move || {
+        let metrics = MetricsEndpoint::default().with_instances(instances).with_cache(move || cache.held());
+        metrics.with_breaks(move || {
             let breaks = |standing: ServiceStanding| {
                 let service = standing.service;
                 standing.breaks.into_iter().flat_map(move |one| {

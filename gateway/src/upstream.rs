@@ -12,18 +12,20 @@ mod instance;
 pub(crate) mod measured;
 mod pool;
 mod probe;
+mod tls;
 mod told;
 mod users;
 
 #[allow(unused_imports, reason = "declared services and the operations page stand on these")]
 pub(crate) use self::{
     body::{Place, UpstreamBody},
-    call::{Call, CallBody},
-    client::Received,
+    call::{Call, CallBody, Reads},
+    client::{Received, chain},
     endpoint::BadUpstreamUrl,
     fault::UpstreamFault,
     instance::InstanceHealth,
     pool::{PoolConfig, Probe, Upstream},
+    tls::{Roots, RootsFault},
     users::UsersClient,
 };
 

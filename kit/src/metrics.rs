@@ -55,6 +55,18 @@ struct RateLimited {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Looked {
+    operation: String,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Hedged {
+    service: String,
+    used: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Tunnelled {
     service: String,
 }
@@ -81,6 +93,8 @@ struct Measured {
     calls: Times<Called>,
     violations: Family<Broken, Counter>,
     rate_limited: Family<RateLimited, Counter>,
+    looked: Family<Looked, Counter>,
+    hedged: Family<Hedged, Counter>,
     tunnels: Tunnels,
 }
 
@@ -142,8 +156,31 @@ impl Measured {
         );
         let rate_limited = Family::default();
         registry.register("rate_limited", "Requests refused by a rate limit", rate_limited.clone());
+        let looked = Family::default();
+        registry.register(
+            "cache_requests",
+            "Requests that the cache looked at, by what came of it",
+            looked.clone(),
+        );
+        let hedged = Family::default();
+        registry.register(
+            "upstream_hedges",
+            "Second calls beside one that took long, by whose answer was used",
+            hedged.clone(),
+        );
         let tunnels = Tunnels::new(&mut registry);
-        Self { registry, requests, durations, in_flight, calls, violations, rate_limited, tunnels }
+        Self {
+            registry,
+            requests,
+            durations,
+            in_flight,
+            calls,
+            violations,
+            rate_limited,
+            looked,
+            hedged,
+            tunnels,
+        }
     }
 }
 
@@ -188,6 +225,16 @@ pub fn contract_violated(service: &str, operation: &str, kind: &'static str) {
 /// A rate limit refused a request.
 pub fn rate_limited(operation: &str, rule: String) {
     MEASURED.rate_limited.get_or_create(&RateLimited { operation: operation.to_owned(), rule }).inc();
+}
+
+/// The cache looked for an answer to a request.
+pub fn cache_looked(operation: &str, result: &'static str) {
+    MEASURED.looked.get_or_create(&Looked { operation: operation.to_owned(), result }).inc();
+}
+
+/// A second call was made beside one that took long; `used` is whose answer was: `first` or `second`.
+pub fn hedged(service: &str, used: &'static str) {
+    MEASURED.hedged.get_or_create(&Hedged { service: service.to_owned(), used }).inc();
 }
 
 /// An instance of a service, as it stands at the moment of a scrape.
@@ -238,11 +285,23 @@ pub struct ContractBreak {
 
 type Breaks = Arc<dyn Fn() -> Vec<ContractBreak> + Send + Sync>;
 
+/// What a cache holds in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheHeld {
+    /// Answers.
+    pub answers: u64,
+    /// Their size, in bytes.
+    pub bytes: u64,
+}
+
+type Held = Arc<dyn Fn() -> Option<CacheHeld> + Send + Sync>;
+
 /// `/metrics`. Not for a public listener.
 #[derive(Clone, Default)]
 pub struct MetricsEndpoint {
     instances: Option<Instances>,
     breaks: Option<Breaks>,
+    held: Option<Held>,
 }
 
 impl fmt::Debug for MetricsEndpoint {
@@ -262,6 +321,12 @@ impl MetricsEndpoint {
     #[must_use]
     pub fn with_breaks(self, ask: impl Fn() -> Vec<ContractBreak> + Send + Sync + 'static) -> Self {
         Self { breaks: Some(Arc::new(ask)), ..self }
+    }
+
+    /// With what the cache holds at each scrape; `None` where it holds nothing itself.
+    #[must_use]
+    pub fn with_cache(self, ask: impl Fn() -> Option<CacheHeld> + Send + Sync + 'static) -> Self {
+        Self { held: Some(Arc::new(ask)), ..self }
     }
 
     fn write(&self) -> Result<String, fmt::Error> {
@@ -290,6 +355,19 @@ impl MetricsEndpoint {
             );
             for one in ask() {
                 breaks.get_or_create(&one).set(1);
+            }
+            text::encode_registry(&mut written, &now)?;
+        }
+        if let Some(held) = self.held.as_ref().and_then(|ask| ask()) {
+            let mut now = Registry::with_prefix("platform");
+            let number = |number| i64::try_from(number).unwrap_or(i64::MAX);
+            for (name, help, value) in [
+                ("cache_answers", "Answers that the cache of this process holds", held.answers),
+                ("cache_bytes", "Bytes that they take", held.bytes),
+            ] {
+                let gauge: Gauge = Gauge::default();
+                gauge.set(number(value));
+                now.register(name, help, gauge);
             }
             text::encode_registry(&mut written, &now)?;
         }

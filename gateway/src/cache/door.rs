@@ -49,7 +49,7 @@ impl Door {
                 Ok(answer)
             }
         };
-        let answered = self.cache.answer(Identity::Nobody, head, fetch).await;
+        let answered = self.cache.answer("door", Identity::Nobody, head, fetch).await;
         Ok(answered.unwrap_or_else(|problem| {
             let told = problem.cause.unwrap_or_default().into();
             give::with(problem.kind.status(), http::HeaderMap::new(), give::whole(told))

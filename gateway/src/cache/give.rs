@@ -65,6 +65,23 @@ pub(super) fn mark(headers: &mut HeaderMap, told: &str) {
     }
 }
 
+/// What the cache did, in one word, by what it told last: there are so many and no more.
+pub(super) fn result(headers: &HeaderMap) -> &'static str {
+    let told = headers.get_all(CACHE_STATUS).iter().next_back().and_then(|told| told.to_str().ok());
+    let told = told.and_then(|told| told.strip_prefix("platform; ")).unwrap_or_default();
+    if told.starts_with("hit") {
+        "hit"
+    } else if told.ends_with("collapsed") {
+        "collapsed"
+    } else if told.ends_with("stale-if-error") {
+        "stale_if_error"
+    } else if ["fwd=method", "fwd=bypass", "fwd=request"].iter().any(|why| told.starts_with(why)) {
+        "bypass"
+    } else {
+        "miss"
+    }
+}
+
 pub(super) fn whole(body: Bytes) -> CacheBody {
     Full::new(body).map_err(io::Error::other).boxed()
 }

@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::HeaderMap;
+use kit::metrics::CacheHeld;
 use moka::{ops::compute::Op, sync::Cache};
 use redis::aio::MultiplexedConnection;
 use serde::{Deserialize, Serialize};
@@ -120,6 +121,17 @@ impl Store {
         match self {
             Self::Memory(memory) => memory.put(found, entry),
             Self::Valkey(valkey) => put_shared(valkey, found, entry).await.unwrap_or(false),
+        }
+    }
+
+    /// What this process holds.
+    pub(super) fn held(&self) -> Option<CacheHeld> {
+        match self {
+            Self::Memory(memory) => Some(CacheHeld {
+                answers: memory.answers.entry_count(),
+                bytes: memory.answers.weighted_size() + memory.indices.weighted_size(),
+            }),
+            Self::Valkey(_) => None,
         }
     }
 

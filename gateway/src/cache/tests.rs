@@ -83,7 +83,7 @@ async fn ask_as(
     identity: Identity,
     request: Parts,
 ) -> (u16, String, String) {
-    match cache.answer(identity, request, service.fetch()).await {
+    match cache.answer("tried", identity, request, service.fetch()).await {
         Ok(answer) => {
             let (head, body) = answer.into_parts();
             let told = head.headers["cache-status"].to_str().unwrap().to_owned();

@@ -251,7 +251,7 @@ impl Composed {
             Access::Public => Identity::Nobody,
             _ => Identity::User(caller.caller.subject.to_string()),
         };
-        shared.cache.answer(identity, head, move |head| outgoing.clone().fetch(head)).await
+        shared.cache.answer(&self.name.0, identity, head, move |head| outgoing.clone().fetch(head)).await
     }
 
     fn answer(&self, answers: &[Result<Got, Missing>]) -> http::Response<CacheBody> {

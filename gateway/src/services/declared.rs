@@ -1,5 +1,6 @@
 //! Services that are bound by their OpenAPI documents, with no Rust: read, prepared, routed, published, swapped whole.
 
+mod answer;
 mod changes;
 mod dialect;
 mod door;
@@ -49,7 +50,7 @@ use crate::{
     handshake::Handshake,
     services::composed::{ComposeFault, Composed},
     standing::ServiceStanding,
-    upstream::{BadUpstreamUrl, PoolConfig, Probe, Upstream},
+    upstream::{BadUpstreamUrl, PoolConfig, Probe, Roots, RootsFault, Upstream},
 };
 
 /// What composed operations are listed under.
@@ -108,6 +109,9 @@ pub enum ServiceFault {
     /// An address is no URL that can be called.
     #[error("urls: {0}")]
     Url(String),
+    /// The certificates it is trusted by can't be had.
+    #[error("tls_ca: {0}")]
+    Roots(#[from] RootsFault),
     /// A composed operation can't be made.
     #[error(transparent)]
     Compose(#[from] ComposeFault),
@@ -167,17 +171,27 @@ impl Drop for Bound {
 /// # Errors
 /// It can't be had.
 pub async fn document_of(declared: &Declared) -> Result<Value, BindFault> {
-    let source = Source::named(&declared.settings.openapi, &declared.folder);
-    source.read().await.map_err(|fault| BindFault {
+    read_document(declared).await.map_err(|fault| BindFault {
         origin: declared.origin.clone(),
         named: format!("service {}", declared.settings.name),
-        fault: fault.into(),
+        fault,
     })
+}
+
+async fn read_document(declared: &Declared) -> Result<Value, ServiceFault> {
+    let source = Source::named(&declared.settings.openapi, &declared.folder);
+    Ok(source.read(&roots(declared)?).await?)
+}
+
+/// Whom a service is trusted by, beside the system's roots.
+fn roots(declared: &Declared) -> Result<Roots, RootsFault> {
+    let file = declared.settings.tls_ca.as_ref();
+    file.map_or_else(|| Ok(Roots::default()), |file| Roots::read(&declared.folder.join(file)))
 }
 
 /// The contract by which an instance of a service serves now; nothing where none tells one.
 pub async fn served_contract(declared: &Declared) -> Option<Value> {
-    let upstream = Upstream::new(pool(declared, LOOK)).ok()?;
+    let upstream = Upstream::new(pool(declared, LOOK).ok()?).ok()?;
     let path = http::uri::PathAndQuery::from_static(contract::handshake::PATH);
     let answers = upstream.ask_each(&path, &http::HeaderMap::new()).await;
     let told = answers.into_iter().filter(|answer| answer.status == http::StatusCode::OK);
@@ -277,10 +291,10 @@ impl Bound {
         before: Option<&Self>,
     ) -> Result<(), ServiceFault> {
         let settings = &declared.settings;
-        let document = Source::named(&settings.openapi, &declared.folder).read().await?;
+        let document = read_document(declared).await?;
         let handshake = Arc::new(Handshake::new(settings.name.as_str(), document.clone()));
         let prepared = prepare(settings, document, taken)?;
-        let pool = pool(declared, times);
+        let pool = pool(declared, times)?;
         let idle = pool.idle_time;
         let max_tunnels = settings.max_tunnels.unwrap_or(MAX_TUNNELS).min(Semaphore::MAX_PERMITS);
         let service = Arc::new(Service {
@@ -332,7 +346,7 @@ fn upstream(pool: PoolConfig, before: Option<&Bound>) -> Result<Arc<Upstream>, B
     }
 }
 
-fn pool(declared: &Declared, times: Times) -> PoolConfig {
+fn pool(declared: &Declared, times: Times) -> Result<PoolConfig, RootsFault> {
     let settings = &declared.settings;
     let urls = settings.urls.iter().map(|url| url.as_str().to_owned()).collect();
     let mut pool = PoolConfig::new(settings.name.as_str(), urls);
@@ -347,7 +361,8 @@ fn pool(declared: &Declared, times: Times) -> PoolConfig {
         .map(|path| Probe { path, every: settings.health_interval.unwrap_or(PROBE_INTERVAL) });
     pool.retries = settings.retries.unwrap_or(pool.retries);
     pool.breaker_failures = settings.breaker_failures.map_or(pool.breaker_failures, NonZeroU32::new);
-    pool
+    pool.roots = roots(declared)?;
+    Ok(pool)
 }
 
 /// The methods that a path has, as `Allow` lists them.

@@ -11,6 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -26,7 +27,7 @@ const GOOD_AFTER: Duration = Duration::from_secs(1);
 
 /// The body of an answer. It counts as a call in flight until it has ended or is dropped.
 pub(crate) struct UpstreamBody {
-    incoming: Incoming,
+    source: Source,
     /// Both are given back at the end.
     held: Option<(Use, Permit)>,
     limits: Arc<Limits>,
@@ -36,6 +37,13 @@ pub(crate) struct UpstreamBody {
     idle: Pin<Box<Sleep>>,
     /// Since when the reader waits for the service.
     waits: Option<Instant>,
+}
+
+/// Where it comes from.
+enum Source {
+    Wire(Incoming),
+    /// It has been read whole.
+    Read(Full<Bytes>),
 }
 
 /// A tunnel's place at an instance.
@@ -52,7 +60,7 @@ impl UpstreamBody {
         let begun = Instant::now();
         let is_over = incoming.is_end_stream() && !is_tunnel;
         let mut body = Self {
-            incoming,
+            source: Source::Wire(incoming),
             held: Some(held),
             idle: Box::pin(sleep_until(begun + limits.idle_time)),
             limits,
@@ -65,6 +73,34 @@ impl UpstreamBody {
             body.end(Outcome::Good);
         }
         body
+    }
+
+    /// Reads it to its end: what is given is there whole.
+    ///
+    /// # Errors
+    /// It broke off, took too long, or has more than `limit` bytes.
+    pub(super) async fn read(self, limit: usize) -> Result<Self, UpstreamFault> {
+        let limits = Arc::clone(&self.limits);
+        let bytes = Limited::new(self, limit).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                return UpstreamFault::TooLarge(limit);
+            }
+            match error.downcast::<io::Error>() {
+                Ok(error) => UpstreamFault::of_body(*error),
+                Err(other) => UpstreamFault::Truncated(other.to_string()),
+            }
+        })?;
+        let begun = Instant::now();
+        Ok(Self {
+            source: Source::Read(Full::new(bytes.to_bytes())),
+            held: None,
+            idle: Box::pin(sleep_until(begun + limits.idle_time)),
+            limits,
+            is_failed: false,
+            begun,
+            total: None,
+            waits: None,
+        })
     }
 
     /// For an answer of status 101: the call has gone well and is none of those in flight any more, but its instance is in use as
@@ -123,7 +159,13 @@ impl Body for UpstreamBody {
         if self.is_failed {
             return Poll::Ready(None);
         }
-        match Pin::new(&mut self.incoming).poll_frame(context) {
+        let incoming = match &mut self.source {
+            Source::Wire(incoming) => incoming,
+            Source::Read(whole) => {
+                return Pin::new(whole).poll_frame(context).map_err(|never| match never {});
+            }
+        };
+        match Pin::new(incoming).poll_frame(context) {
             Poll::Pending => self.wait(context),
             Poll::Ready(frame) => {
                 self.waits = None;
@@ -136,7 +178,7 @@ impl Body for UpstreamBody {
                         self.fail(UpstreamFault::Truncated(super::client::chain(&error)), Outcome::Bad)
                     }
                     Some(Ok(frame)) => {
-                        if self.incoming.is_end_stream() {
+                        if self.source.is_end_stream() {
                             self.end(Outcome::Good);
                         } else if self.begun.elapsed() >= GOOD_AFTER
                             && let Some((used, _)) = &mut self.held
@@ -152,10 +194,22 @@ impl Body for UpstreamBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.is_failed || self.incoming.is_end_stream()
+        self.is_failed || self.source.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match &self.source {
+            Source::Wire(incoming) => incoming.size_hint(),
+            Source::Read(whole) => whole.size_hint(),
+        }
+    }
+}
+
+impl Source {
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Wire(incoming) => incoming.is_end_stream(),
+            Self::Read(whole) => whole.is_end_stream(),
+        }
     }
 }

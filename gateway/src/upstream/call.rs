@@ -28,6 +28,28 @@ pub(crate) struct Call {
     pub(crate) idempotent: bool,
     /// After so long without an answer another instance is asked as well, where the call may be repeated.
     pub(crate) hedge: Option<Duration>,
+    /// Which answers are read to their end before they are given: one that breaks off is asked for again as one that never came.
+    pub(crate) reads: Reads,
+}
+
+/// Which answers are read whole.
+pub(crate) enum Reads {
+    /// None: they are passed on as they come.
+    Nothing,
+    /// Every one.
+    Everything,
+    /// Those whose head says so.
+    Where(Box<dyn Fn(&http::response::Parts) -> bool + Send + Sync>),
+}
+
+impl Reads {
+    pub(super) fn takes(&self, head: &http::response::Parts) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Everything => true,
+            Self::Where(takes) => takes(head),
+        }
+    }
 }
 
 /// What is sent.

@@ -4,15 +4,15 @@ use std::{error::Error as _, io, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, uri::PathAndQuery};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::capture_connection;
 use tokio::time::Instant;
 
 use super::{
     body::UpstreamBody,
-    call::{Call, CallBody, RequestBody},
-    connect::Life,
+    call::{Call, CallBody, Reads, RequestBody},
+    connect::{Life, TlsFailed},
     fault::UpstreamFault,
     instance::{Instance, Use},
     measured::Measured,
@@ -91,6 +91,7 @@ impl Upstream {
             total: Some(self.limits.total_time),
             idempotent: method.is_idempotent(),
             hedge: None,
+            reads: Reads::Everything,
         };
         let (head, body) = self.send(call).await?.into_parts();
         let body = Self::whole(body).await?;
@@ -99,19 +100,11 @@ impl Upstream {
 
     /// Reads an answer to its end, up to the longest that is checked.
     pub(crate) async fn whole(body: UpstreamBody) -> Result<Bytes, UpstreamFault> {
-        let whole = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                return UpstreamFault::TooLarge(ANSWER_BYTES);
-            }
-            match error.downcast::<io::Error>() {
-                Ok(error) => UpstreamFault::of_body(*error),
-                Err(other) => UpstreamFault::Truncated(other.to_string()),
-            }
-        })?;
+        let whole = body.read(ANSWER_BYTES).await?.collect().await.map_err(UpstreamFault::of_body)?;
         Ok(whole.to_bytes())
     }
 
-    /// Sends a call and gives the answer's head as soon as it is there. It follows no redirect and unpacks nothing. For a 101
+    /// Sends a call and gives the answer's head as soon as it is there, or the whole answer where the call says so. It follows no redirect and unpacks nothing. For a 101
     /// the caller takes `hyper::upgrade::on(response)` and keeps the [place](UpstreamBody::into_place) of its body. The
     /// service is told which trace it is part of.
     pub(crate) async fn send(&self, mut call: Call) -> Result<Response<UpstreamBody>, UpstreamFault> {
@@ -129,6 +122,7 @@ impl Upstream {
     /// within the retry budget, and at an instance that was not tried, if there is one.
     async fn attempts(&self, call: Call) -> Result<Response<UpstreamBody>, UpstreamFault> {
         let mut permit = Some(self.enter()?);
+        let reads = call.reads;
         let now = Instant::now().into_std();
         self.budget().call(now);
         let mut sending = Sending {
@@ -165,14 +159,29 @@ impl Upstream {
                     if elsewhere {
                         continue;
                     }
-                    let Some(permit) = permit.take() else { return Err(UpstreamFault::Shed(0)) };
+                    let permit = match permit.take() {
+                        Some(permit) => permit,
+                        None => self.enter()?,
+                    };
                     let total = sending.deadline.end().zip(sending.total);
                     let limits = std::sync::Arc::clone(&self.limits);
                     let is_tunnel = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-                    return Ok(response.map(|incoming| {
-                        let total = total.map(|(end, time)| (end.into(), time));
-                        UpstreamBody::new(incoming, (used, permit), limits, total, is_tunnel)
-                    }));
+                    let (head, incoming) = response.into_parts();
+                    let total = total.map(|(end, time)| (end.into(), time));
+                    let body = UpstreamBody::new(incoming, (used, permit), limits, total, is_tunnel);
+                    if !reads.takes(&head) {
+                        return Ok(Response::from_parts(head, body));
+                    }
+                    let fault = match body.read(ANSWER_BYTES).await {
+                        Ok(body) => return Ok(Response::from_parts(head, body)),
+                        Err(fault) => fault,
+                    };
+                    // Nothing of it was passed on.
+                    let may = fault.is_of_the_way() && sending.idempotent && sending.body.is_whole();
+                    if !may || !self.again(&mut sending).await {
+                        return Err(fault);
+                    }
+                    last = Some(fault);
                 }
                 Err(failed) => {
                     used.settle(failed.outcome);
@@ -289,9 +298,11 @@ impl Sending {
         let text = chain(error);
         let unsent = |fault| Failed { fault, is_unsent: true, was_kept: false, outcome: Outcome::Bad };
         if error.is_connect() {
-            let kind =
-                error.source().and_then(|source| source.downcast_ref::<io::Error>()).map(io::Error::kind);
-            return unsent(match kind {
+            let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+            if let Some(fault) = cause.and_then(|cause| secure(cause, &text)) {
+                return unsent(fault);
+            }
+            return unsent(match cause.map(io::Error::kind) {
                 Some(io::ErrorKind::ConnectionRefused) => UpstreamFault::Refused(text),
                 Some(io::ErrorKind::TimedOut) => UpstreamFault::ConnectTimeout(text),
                 _ => UpstreamFault::Unreachable(text),
@@ -322,8 +333,18 @@ impl Sending {
     }
 }
 
+/// What a connection failed by whose TLS was not agreed on.
+fn secure(cause: &io::Error, text: &str) -> Option<UpstreamFault> {
+    let TlsFailed(error) = cause.get_ref()?.downcast_ref()?;
+    let of_tls = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    Some(match of_tls {
+        Some(rustls::Error::InvalidCertificate(_)) => UpstreamFault::Certificate(text.to_owned()),
+        _ => UpstreamFault::Tls(text.to_owned()),
+    })
+}
+
 /// An error with all its causes.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

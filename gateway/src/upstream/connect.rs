@@ -1,4 +1,4 @@
-//! Connections to one address, each of which knows its age and whether it has answered before.
+//! Connections to one address, plain or over TLS, each of which knows its age and whether it has answered before.
 
 use std::{
     future::Future,
@@ -19,14 +19,39 @@ use hyper_util::{
     client::legacy::connect::{Connected, Connection},
     rt::TokioIo,
 };
+use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::{net::TcpStream, time::Instant};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_util::either::Either;
 
 /// Connects to one address, whatever the name that is asked for.
 #[derive(Debug, Clone)]
 pub(super) struct Connector {
     pub(super) address: SocketAddr,
+    /// To the end of the handshake.
     pub(super) time: Duration,
+    /// Over TLS, with who is trusted and whose certificate it takes.
+    pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
 }
+
+/// A connection that TLS could not be agreed on.
+#[derive(Debug, thiserror::Error)]
+#[error("TLS: {0}")]
+pub(super) struct TlsFailed(#[source] pub(super) io::Error);
+
+impl Connector {
+    async fn connect(self) -> io::Result<Stream> {
+        let stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        let Some((config, name)) = self.tls else { return Ok(Either::Left(stream)) };
+        let secured = TlsConnector::from(config).connect(name, stream).await;
+        secured
+            .map(|stream| Either::Right(Box::new(stream)))
+            .map_err(|error| io::Error::other(TlsFailed(error)))
+    }
+}
+
+type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 impl tower_service::Service<Uri> for Connector {
     type Response = Wire;
@@ -38,10 +63,9 @@ impl tower_service::Service<Uri> for Connector {
     }
 
     fn call(&mut self, _: Uri) -> Self::Future {
-        let Self { address, time } = *self;
+        let connector = self.clone();
         Box::pin(async move {
-            let stream = tokio::time::timeout(time, TcpStream::connect(address)).await??;
-            stream.set_nodelay(true)?;
+            let stream = tokio::time::timeout(connector.time, connector.connect()).await??;
             Ok(Wire { stream: TokioIo::new(stream), life: Life::begin() })
         })
     }
@@ -76,7 +100,7 @@ impl Life {
 /// A connection.
 #[derive(Debug)]
 pub(super) struct Wire {
-    stream: TokioIo<TcpStream>,
+    stream: TokioIo<Stream>,
     life: Life,
 }
 

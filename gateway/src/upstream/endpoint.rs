@@ -6,13 +6,17 @@ use http::{
     Uri,
     uri::{Authority, PathAndQuery, Scheme},
 };
+use rustls::pki_types::ServerName;
 
 /// A service's address is no URL that can be called.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BadUpstreamUrl {
     /// Not such a URL.
-    #[error("{0:?} is no http:// URL of a host, an optional port and an optional path")]
+    #[error("{0:?} is no http:// or https:// URL of a host, an optional port and an optional path")]
     Url(String),
+    /// No certificate could ever be for it, or none can be checked.
+    #[error("{0:?} can't be called over TLS: {1}")]
+    Tls(String, String),
     /// No address at all.
     #[error("names no instance; it takes at least one, such as \"http://127.0.0.1:9000\"")]
     None,
@@ -21,6 +25,7 @@ pub(crate) enum BadUpstreamUrl {
 /// One base URL of a service.
 #[derive(Debug)]
 pub(super) struct Endpoint {
+    scheme: Scheme,
     authority: Authority,
     /// Without a trailing slash; empty where the service stands at the root.
     base: String,
@@ -34,17 +39,19 @@ impl Endpoint {
         let uri: Uri = url.parse().map_err(|_| fail())?;
         let authority = uri.authority().cloned().ok_or_else(fail)?;
         // hyper's URIs have no fragment: it is dropped in parsing, which is no reason to take one.
-        let is_plain = uri.scheme() == Some(&Scheme::HTTP)
-            && uri.query().is_none()
+        let scheme = uri.scheme().filter(|scheme| [Scheme::HTTP, Scheme::HTTPS].contains(scheme));
+        let is_plain = uri.query().is_none()
             && !url.contains(['#', '?'])
             && !authority.as_str().contains('@')
             && !authority.host().is_empty();
-        if !is_plain {
-            return Err(fail());
-        }
+        let Some(scheme) = scheme.filter(|_| is_plain).cloned() else { return Err(fail()) };
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = authority.port_u16().unwrap_or(80);
-        Ok(Self { base: uri.path().trim_end_matches('/').to_owned(), authority, host, port })
+        let port = authority.port_u16().unwrap_or(if scheme == Scheme::HTTPS { 443 } else { 80 });
+        if scheme == Scheme::HTTPS {
+            ServerName::try_from(host.as_str())
+                .map_err(|error| BadUpstreamUrl::Tls(url.to_owned(), error.to_string()))?;
+        }
+        Ok(Self { scheme, base: uri.path().trim_end_matches('/').to_owned(), authority, host, port })
     }
 
     /// The address, where the URL holds one and no name.
@@ -56,8 +63,13 @@ impl Endpoint {
         (&self.host, self.port)
     }
 
+    /// Whether it is called over TLS.
+    pub(super) fn is_secure(&self) -> bool {
+        self.scheme == Scheme::HTTPS
+    }
+
     pub(super) fn url(&self) -> String {
-        format!("http://{}{}", self.authority, self.base)
+        format!("{}://{}{}", self.scheme, self.authority, self.base)
     }
 
     /// A target below this URL, its bytes unchanged.
@@ -67,7 +79,11 @@ impl Endpoint {
         } else {
             PathAndQuery::try_from(format!("{}{}", self.base, target.as_str()))?
         };
-        Uri::builder().scheme(Scheme::HTTP).authority(self.authority.clone()).path_and_query(target).build()
+        Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.clone())
+            .path_and_query(target)
+            .build()
     }
 }
 
@@ -87,7 +103,21 @@ mod tests {
         assert_eq!(below.uri(&target).unwrap(), "http://h:1/v3/a%20b?c=%2F&c=1");
         assert_eq!(Endpoint::parse("http://h").unwrap().uri(&target).unwrap(), "http://h/a%20b?c=%2F&c=1");
         assert_eq!(Endpoint::parse("http://[::1]:7").unwrap().address(), "[::1]:7".parse().ok());
-        for url in ["https://h", "h:1", "/a", "http://h/?q", "http://h/#f", "http://u:p@h", "http://"] {
+        assert_eq!(Endpoint::parse("https://h/v3").unwrap().host(), ("h", 443));
+        assert_eq!(
+            Endpoint::parse("https://[::1]").unwrap().uri(&target).unwrap(),
+            "https://[::1]/a%20b?c=%2F&c=1"
+        );
+        for url in [
+            "ftp://h",
+            "https://a_b..c",
+            "h:1",
+            "/a",
+            "http://h/?q",
+            "http://h/#f",
+            "http://u:p@h",
+            "http://",
+        ] {
             assert!(Endpoint::parse(url).is_err(), "{url}");
         }
     }

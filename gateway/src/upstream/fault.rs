@@ -34,6 +34,12 @@ pub(crate) enum UpstreamFault {
     /// No connection within the time.
     #[error("no connection in time: {0}")]
     ConnectTimeout(String),
+    /// The service's certificate is not trusted, or is another's.
+    #[error("the certificate is refused: {0}")]
+    Certificate(String),
+    /// No agreement on TLS.
+    #[error("no TLS: {0}")]
+    Tls(String),
     /// No answer, no whole answer, or no more of it within the time.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
@@ -67,6 +73,8 @@ impl UpstreamFault {
             Self::NoInstance { .. } => "destination_unavailable",
             Self::Shed(_) => "connection_limit_reached",
             Self::ConnectTimeout(_) => "connection_timeout",
+            Self::Certificate(_) => "tls_certificate_error",
+            Self::Tls(_) => "tls_protocol_error",
             Self::Timeout(_) => "http_response_timeout",
             Self::Closed(_) => "connection_terminated",
             Self::Malformed(_) => "http_protocol_error",
@@ -74,6 +82,11 @@ impl UpstreamFault {
             Self::TooLarge(_) => "http_response_body_size",
             Self::ClientBody(_) | Self::Compose(_) => return None,
         })
+    }
+
+    /// Whether an answer broke off on its way, and another may come whole.
+    pub(super) fn is_of_the_way(&self) -> bool {
+        matches!(self, Self::Truncated(_) | Self::Timeout(_))
     }
 
     /// As an error of an answer's body.
@@ -102,6 +115,9 @@ impl From<UpstreamFault> for Problem {
             UpstreamFault::NoInstance { retry_after } => unavailable(*retry_after),
             UpstreamFault::ConnectTimeout(_) | UpstreamFault::Timeout(_) => {
                 Self::new(ProblemKind::UpstreamTimeout, "The service did not answer in time")
+            }
+            UpstreamFault::Certificate(_) | UpstreamFault::Tls(_) => {
+                Self::new(ProblemKind::BadUpstream, "The service can't be trusted")
             }
             UpstreamFault::Closed(_)
             | UpstreamFault::Malformed(_)

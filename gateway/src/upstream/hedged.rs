@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::Response;
 use hyper::body::Incoming;
+use kit::metrics;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
@@ -49,15 +50,18 @@ impl Upstream {
         tried.push(Arc::clone(used.instance()));
         tracing::debug!(service = self.service(), "a call takes long: another instance is asked as well");
         let mut second = Box::pin(one(used));
-        let (ended, other) = tokio::select! {
-            ended = &mut first => (ended, second),
-            ended = &mut second => (ended, first),
+        let (ended, other, names) = tokio::select! {
+            ended = &mut first => (ended, second, ["first", "second"]),
+            ended = &mut second => (ended, first, ["second", "first"]),
         };
         if is_answer(&ended) {
+            metrics::hedged(self.service(), names[0]);
             return ended;
         }
         let after = other.await;
-        let (answer, failed) = if is_answer(&after) { (after, ended) } else { (ended, after) };
+        let (answer, failed, used) =
+            if is_answer(&after) { (after, ended, names[1]) } else { (ended, after, names[0]) };
+        metrics::hedged(self.service(), used);
         settle(failed);
         answer
     }

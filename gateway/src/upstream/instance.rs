@@ -11,6 +11,7 @@ use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
 };
+use rustls::{ClientConfig, pki_types::ServerName};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -29,6 +30,15 @@ const IDLE_CONNECTIONS: usize = 256;
 
 /// Probes that fail in a row before an instance is left out.
 const FAILED_PROBES: u32 = 2;
+
+/// How the instances of a service are reached and watched.
+#[derive(Debug, Clone)]
+pub(super) struct Reach {
+    pub(super) connect_time: Duration,
+    pub(super) breaker: Rules,
+    /// Where any is called over TLS.
+    pub(super) tls: Option<Arc<ClientConfig>>,
+}
 
 /// An address that takes calls.
 pub(super) struct Instance {
@@ -66,13 +76,10 @@ pub(crate) struct InstanceHealth {
 }
 
 impl Instance {
-    pub(super) fn new(
-        endpoint: Arc<Endpoint>,
-        address: SocketAddr,
-        connect_time: Duration,
-        breaker: Rules,
-    ) -> Self {
-        let connector = Connector { address, time: connect_time };
+    pub(super) fn new(endpoint: Arc<Endpoint>, address: SocketAddr, reach: &Reach) -> Self {
+        let name = || ServerName::try_from(endpoint.host().0.to_owned()).ok();
+        let tls = reach.tls.clone().filter(|_| endpoint.is_secure()).and_then(|tls| Some((tls, name()?)));
+        let connector = Connector { address, time: reach.connect_time, tls };
         let client = |idle: usize| {
             Client::builder(TokioExecutor::new())
                 .pool_timer(TokioTimer::new())
@@ -86,7 +93,7 @@ impl Instance {
             pooled: client(IDLE_CONNECTIONS),
             fresh: client(0),
             state: Mutex::new(State {
-                breaker: Breaker::new(breaker),
+                breaker: Breaker::new(reach.breaker),
                 record: Record::default(),
                 in_flight: 0,
                 failed_probes: 0,

@@ -14,7 +14,8 @@ use tokio::time::Instant;
 use super::{
     endpoint::{BadUpstreamUrl, Endpoint, look_up},
     fault::UpstreamFault,
-    instance::{Instance, InstanceHealth, Use},
+    instance::{Instance, InstanceHealth, Reach, Use},
+    tls::Roots,
 };
 use crate::policy::{balance, breaker::Rules, budget::Budget, concurrency::Limit};
 
@@ -46,7 +47,7 @@ pub(crate) struct Probe {
 pub(crate) struct PoolConfig {
     /// Its name, for the log.
     pub(crate) service: String,
-    /// `http://host[:port][/base-path]`, one or several; a name may stand for several addresses.
+    /// `http://host[:port][/base-path]` or `https://…`, one or several; a name may stand for several addresses.
     pub(crate) urls: Vec<String>,
     pub(crate) connect_time: Duration,
     /// From the sent request to the head of the answer.
@@ -61,6 +62,8 @@ pub(crate) struct PoolConfig {
     /// Failures in a row that shut an instance off for a while; unset, none do.
     pub(crate) breaker_failures: Option<NonZeroU32>,
     pub(crate) health: Option<Probe>,
+    /// Whom those are trusted by, beside the system's roots, that are called over TLS.
+    pub(crate) roots: Roots,
 }
 
 impl PoolConfig {
@@ -77,6 +80,7 @@ impl PoolConfig {
             retries: 2,
             breaker_failures: NonZeroU32::new(Rules::default().failures),
             health: None,
+            roots: Roots::default(),
         }
     }
 }
@@ -100,8 +104,7 @@ pub(crate) struct Upstream {
     config: PoolConfig,
     pub(super) limits: Arc<Limits>,
     pub(super) health: Option<Probe>,
-    connect_time: Duration,
-    breaker: Rules,
+    reach: Reach,
     endpoints: Vec<Arc<Endpoint>>,
     instances: Arc<ArcSwap<Vec<Arc<Instance>>>>,
     look_up: LookUp,
@@ -130,7 +133,8 @@ impl Upstream {
         if running.config == config {
             return Ok(Arc::clone(running));
         }
-        let keeps = running.connect_time == config.connect_time;
+        let keeps =
+            running.config.connect_time == config.connect_time && running.config.roots == config.roots;
         let mut next = Self::with_look_up(config, Arc::clone(&running.look_up), running.name_times)?;
         if keeps {
             next.take_over(running);
@@ -172,10 +176,18 @@ impl Upstream {
             return Err(BadUpstreamUrl::None);
         }
         let failures = config.breaker_failures.map_or(u32::MAX, NonZeroU32::get);
-        let breaker = Rules { failures, ..Rules::default() };
+        let secure = endpoints.iter().find(|endpoint| endpoint.is_secure());
+        let tls = secure.map(|endpoint| {
+            config.roots.client().map_err(|error| BadUpstreamUrl::Tls(endpoint.url(), error.to_string()))
+        });
+        let reach = Reach {
+            connect_time: config.connect_time,
+            breaker: Rules { failures, ..Rules::default() },
+            tls: tls.transpose()?,
+        };
         let known = endpoints.iter().filter_map(|endpoint| {
             let address = endpoint.address()?;
-            Some(Arc::new(Instance::new(Arc::clone(endpoint), address, config.connect_time, breaker)))
+            Some(Arc::new(Instance::new(Arc::clone(endpoint), address, &reach)))
         });
         let instances = Arc::new(ArcSwap::from_pointee(known.collect()));
         Ok(Self {
@@ -188,8 +200,7 @@ impl Upstream {
                 retries: config.retries,
             }),
             health: config.health,
-            connect_time: config.connect_time,
-            breaker,
+            reach,
             endpoints,
             instances,
             look_up,
@@ -287,8 +298,7 @@ impl Upstream {
             instances: Arc::clone(&self.instances),
             look_up: Arc::clone(&self.look_up),
             times: self.name_times,
-            connect_time: self.connect_time,
-            breaker: self.breaker,
+            reach: self.reach.clone(),
         }
     }
 }
@@ -299,8 +309,7 @@ struct Names {
     instances: Arc<ArcSwap<Vec<Arc<Instance>>>>,
     look_up: LookUp,
     times: NameTimes,
-    connect_time: Duration,
-    breaker: Rules,
+    reach: Reach,
 }
 
 impl Names {
@@ -318,12 +327,7 @@ impl Names {
             match (self.look_up)(host.to_owned(), port).await {
                 Ok(found) if !found.is_empty() => after.extend(found.into_iter().map(|address| {
                     own().find(|instance| instance.address == address).cloned().unwrap_or_else(|| {
-                        Arc::new(Instance::new(
-                            Arc::clone(endpoint),
-                            address,
-                            self.connect_time,
-                            self.breaker,
-                        ))
+                        Arc::new(Instance::new(Arc::clone(endpoint), address, &self.reach))
                     })
                 })),
                 failed => {

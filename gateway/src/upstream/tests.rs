@@ -35,6 +35,7 @@ fn call(method: Method) -> Call {
         total: Some(Duration::from_millis(500)),
         idempotent,
         hedge: None,
+        reads: Reads::Nothing,
     }
 }
 
@@ -108,16 +109,63 @@ async fn a_kept_connection_that_was_closed_is_unseen_and_a_post_on_it_is_sent_on
 
 #[tokio::test]
 async fn one_sick_instance_of_three_costs_clients_under_one_error_in_a_thousand() {
-    for fault in [Fault::Reset, Fault::Garbage, Fault::HalfHead, Fault::Status(503)] {
+    let faults = [
+        Fault::Reset,
+        Fault::Garbage,
+        Fault::HalfHead,
+        Fault::Truncate,
+        Fault::Hang,
+        Fault::HalfOpen,
+        Fault::Delay(Duration::from_secs(5)),
+        Fault::Status(503),
+    ];
+    for fault in faults {
         let well = [FaultServer::start(Fault::None).await, FaultServer::start(Fault::None).await];
         let sick = FaultServer::start(fault).await;
-        let upstream = upstream(vec![well[0].url(), sick.url(), well[1].url()]);
+        let first_byte_time = Some(Duration::from_millis(100));
+        let urls = vec![well[0].url(), sick.url(), well[1].url()];
+        let config = PoolConfig { first_byte_time, ..PoolConfig::new("tried", urls) };
+        let upstream = Upstream::new(config).unwrap();
         let mut errors = 0;
         for _ in 0..1500 {
-            errors += u32::from(ask(&upstream, call(Method::GET)).await.0 != 200);
+            let call = Call { reads: Reads::Everything, ..call(Method::GET) };
+            errors += u32::from(ask(&upstream, call).await.0 != 200);
         }
         assert!(errors <= 1, "{fault:?}: {errors}");
-        assert!(sick.requests() > 0 && sick.requests() < 50, "{fault:?}: {}", sick.requests());
+        assert!(sick.requests() < 50, "{fault:?}: {}", sick.requests());
+        assert!(sick.requests() > 0 || fault == Fault::HalfOpen, "{fault:?} was never met");
+    }
+}
+
+#[tokio::test]
+async fn an_instance_that_cannot_be_reached_costs_clients_nothing() {
+    let well = [FaultServer::start(Fault::None).await, FaultServer::start(Fault::None).await];
+    let upstream = upstream(vec![well[0].url(), FaultServer::refusing().await, well[1].url()]);
+    for method in [Method::GET, Method::POST].into_iter().cycle().take(1500) {
+        assert_eq!(ask(&upstream, call(method)).await, (200, None));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_read_whole_and_breaks_off_is_asked_for_again_where_that_is_safe() {
+    let table = [(Method::GET, 3), (Method::POST, 1)];
+    for (method, requests) in table {
+        let server = FaultServer::start(Fault::Truncate).await;
+        let upstream = upstream(vec![server.url()]);
+        let told = ask(&upstream, Call { reads: Reads::Everything, ..call(method.clone()) }).await;
+        assert_eq!(
+            (told, server.requests()),
+            ((502, Some("http_response_incomplete")), requests),
+            "{method}"
+        );
+        let health = upstream.health().remove(0);
+        assert_eq!(health.in_flight, 0);
+    }
+    let (sick, well) = (FaultServer::start(Fault::Truncate).await, FaultServer::start(Fault::None).await);
+    let upstream = upstream(vec![sick.url(), well.url()]);
+    while sick.requests() == 0 {
+        let call = Call { reads: Reads::Everything, ..call(Method::GET) };
+        assert_eq!(ask(&upstream, call).await, (200, None));
     }
 }
 

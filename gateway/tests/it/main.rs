@@ -26,6 +26,7 @@ mod refusals;
 mod reload;
 mod replicas;
 mod second_factor;
+mod secure_services;
 mod service_accounts;
 mod sessions;
 mod support;

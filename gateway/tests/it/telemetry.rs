@@ -1,8 +1,12 @@
 //! Metrics by operation, and traces that go on through the gateway.
 
-use kit::{client_address::TrustedProxies, testing::TestDatabase};
+use kit::{
+    client_address::TrustedProxies,
+    testing::{Fault, FaultServer, TestDatabase},
+};
+use serde_json::{Value, json};
 
-use crate::support::{Gateway, Raw, config};
+use crate::support::{Gateway, Raw, config, declared};
 
 const SENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -68,6 +72,64 @@ async fn requests_are_counted_by_operation_and_never_by_path() {
     assert!(series(&told, "platform_requests_in_flight", &["service=\"gateway\""]).abs() < 0.1);
     assert!(!told.contains("made") && !told.contains("4711") && !told.contains("limit=7"), "{told}");
     assert_eq!(gateway.get("/metrics").send().await.unwrap().status(), 404);
+}
+
+/// A document of one public operation, `GET /pub`.
+fn one_operation() -> Value {
+    let any = json!({ "description": "", "content": { "*/*": {} } });
+    json!({ "openapi": "3.1.0", "info": { "title": "Echo", "version": "1" },
+        "paths": { "/pub": { "get": { "operationId": "open", "responses": { "200": any } } } } })
+}
+
+#[tokio::test]
+async fn what_the_cache_does_is_counted_by_operation_and_its_size_is_told() {
+    let (database, folder) = (TestDatabase::sqlite(), tempfile::tempdir().unwrap());
+    let body = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncache-control: max-age=60\r\ncontent-length: 1000\r\n\r\n";
+    let raw = Raw::answering(&format!("{body}{}", "x".repeat(1000))).await;
+    let mut config = config(&database, "http://127.0.0.1:1").await;
+    let more = "access = \"public\"\ncache = true";
+    config.services = vec![declared(folder.path(), &raw.url(), &one_operation(), more)];
+    let gateway = Gateway::start(config).await;
+    let get = async |range: bool| {
+        let get = gateway.get("/api/echo/pub");
+        let get = if range { get.header("if-match", "\"a\"") } else { get };
+        assert_eq!(get.send().await.unwrap().status(), 200);
+    };
+    for _ in 0..4 {
+        get(false).await;
+    }
+    get(true).await;
+    let told = metrics(&gateway).await;
+    for (result, count) in [("miss", 1.0), ("hit", 3.0), ("bypass", 1.0)] {
+        let result = format!("result=\"{result}\"");
+        let counted = series(&told, "platform_cache_requests_total", &["operation=\"open\"", &result]);
+        assert!((counted - count).abs() < 0.1, "{result}: {counted}");
+    }
+    let gauge = |name: &str| -> f64 {
+        let line = told.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+        line.unwrap().parse().unwrap()
+    };
+    assert!((gauge("platform_cache_answers") - 1.0).abs() < 0.1);
+    assert!((1000.0..10_000.0).contains(&gauge("platform_cache_bytes")), "{told}");
+}
+
+#[tokio::test]
+async fn a_hedge_answers_for_a_slow_instance_and_is_counted_by_whose_answer_was_used() {
+    let (slow, fast) = (FaultServer::start(Fault::Hang).await, FaultServer::start(Fault::None).await);
+    let (database, folder) = (TestDatabase::sqlite(), tempfile::tempdir().unwrap());
+    let mut config = config(&database, "http://127.0.0.1:1").await;
+    let urls = format!("{}\", \"{}", slow.url(), fast.url());
+    let more = "access = \"public\"\ncontract = \"off\"\nhedge = \"20ms\"";
+    config.services = vec![declared(folder.path(), &urls, &one_operation(), more)];
+    let gateway = Gateway::start(config).await;
+    // No more than the budget grants without any other calls.
+    while slow.requests() < 3 {
+        assert_eq!(gateway.get("/api/echo/pub").send().await.unwrap().status(), 200);
+    }
+    let told = metrics(&gateway).await;
+    let hedges = ["service=\"echo\"", "used=\"second\""];
+    assert!(series(&told, "platform_upstream_hedges_total", &hedges) >= 2.0, "{told}");
+    slow.saw_closed(2).await;
 }
 
 /// What a service is told of a trace by a gateway that believes these proxies.

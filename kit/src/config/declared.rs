@@ -33,8 +33,11 @@ pub struct ServiceSettings {
     pub name: ServiceName,
     /// Its OpenAPI 3.0 or 3.1 document, JSON or YAML: a file, or an `http://` URL that is read at start.
     pub openapi: String,
-    /// Where its instances are, such as `http://127.0.0.1:9000`.
+    /// Where its instances are, such as `http://127.0.0.1:9000` or `https://orders.internal`.
     pub urls: Vec<Url>,
+    /// A file of certificates in PEM, beside those the system trusts, that an instance's may lead to.
+    #[serde(default)]
+    pub tls_ca: Option<PathBuf>,
     /// What its paths start with at the gateway; `/api/` and the name by default.
     #[serde(default)]
     pub prefix: Option<String>,

@@ -5,10 +5,10 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use contract::{
     Caller, Problem, ProblemKind, ServiceName,
-    operation::{Access, Breach, Media, Operation, content_type},
+    operation::{Access, Media, Operation, content_type},
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts, uri::PathAndQuery};
-use http_body_util::{BodyExt, Full, combinators::BoxBody};
+use http::{HeaderMap, HeaderValue, Method, Uri, header, request::Parts, uri::PathAndQuery};
+use http_body_util::combinators::BoxBody;
 use kit::{
     body::BodyLimit, client_address::TrustedProxies, config::ContractMode, cors::Origins, edge::AskedForHead,
     operation_name::OperationName, request_id::RequestId,
@@ -17,9 +17,9 @@ use poem::{Body, Request, Response, error::ResponseError};
 use tokio::sync::Semaphore;
 
 use super::{
+    answer::Conditions,
     measured::{Measured, Overrun},
     rules::Rules,
-    trailers,
 };
 use crate::{
     cache::{Cache, CacheBody},
@@ -33,8 +33,8 @@ use crate::{
     services::proxied::{client_address, is_secure, request_id},
     tunnels::Tunnels,
     upstream::{
-        Call, CallBody, Upstream, UpstreamBody,
-        headers::{Told, to_client, to_service},
+        Call, CallBody, Reads, Upstream,
+        headers::{Told, to_service},
     },
 };
 
@@ -135,6 +135,8 @@ impl Outgoing {
         // Few services that have GET have HEAD as well.
         let method = if asked_for_head && !to.head { Method::GET } else { head.method };
         let idempotent = method.is_idempotent() || head.headers.contains_key("idempotency-key");
+        let (holding, is_read) = (Arc::clone(to), to.holds_answers() && !asked_for_head);
+        let reads = Reads::Where(Box::new(move |head| is_read && holding.reads_whole(head, conditions)));
         let call = Call {
             method,
             target: self.target.clone(),
@@ -143,6 +145,7 @@ impl Outgoing {
             total: Some(to.rules.timeout).filter(|_| to.holds_answers()),
             idempotent,
             hedge: to.rules.hedge,
+            reads,
         };
         let (head, body) = to.service.upstream.send(call).await?.into_parts();
         to.answer(head, body, &conditions, asked_for_head).await
@@ -270,7 +273,7 @@ impl Target {
         }
         let identity = self.identity(&caller);
         let fetch = move |head| outgoing.clone().fetch(head);
-        shared.cache.answer(identity, head, fetch).await.map(into_poem)
+        shared.cache.answer(&self.name.0, identity, head, fetch).await.map(into_poem)
     }
 
     /// Values are checked as they were sent, decoded once.
@@ -332,136 +335,5 @@ impl Target {
         }
         self.rules.request.headers(&mut headers);
         headers
-    }
-
-    /// Whether the bodies of answers are looked at.
-    fn holds_answers(&self) -> bool {
-        self.rules.mode != ContractMode::Off && self.operation.answers_json()
-    }
-
-    /// Holds an answer to the document, and passes it on.
-    pub(super) async fn answer(
-        &self,
-        mut head: http::response::Parts,
-        body: UpstreamBody,
-        conditions: &Conditions,
-        asked_for_head: bool,
-    ) -> Result<http::Response<CacheBody>, Problem> {
-        if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            // Nobody asked for it: what follows is no HTTP, whatever the document says.
-            let breach = Breach::UndeclaredStatus(head.status);
-            self.broken(breach.rule(), &breach, true)?;
-            return Err(Problem::new(ProblemKind::BadUpstream, "The service's answer breaks its contract"));
-        }
-        let media = if conditions.allow(head.status) {
-            Ok(Media::Opaque)
-        } else {
-            self.operation.answer_media(head.status, content_type(&head.headers))
-        };
-        let media = match media {
-            // There is no body that could be of the wrong kind.
-            Err(Breach::MediaType(..)) if asked_for_head || is_empty(&head.headers) => Media::Opaque,
-            Err(breach) => {
-                self.broken(breach.rule(), &breach, matches!(breach, Breach::UndeclaredStatus(_)))?;
-                Media::Opaque
-            }
-            Ok(media) => media,
-        };
-        let whole = media == Media::Json && self.holds_answers() && !asked_for_head;
-        let body = if whole { self.held(&mut head, body).await? } else { BoxBody::new(body) };
-        let length = head.headers.get(header::CONTENT_LENGTH).cloned();
-        let date = head.headers.get(header::DATE).cloned();
-        let trailers = trailers::announced(&head.headers).filter(|_| !whole && !self.rules.cache);
-        to_client(&mut head.headers);
-        if !whole && let Some(length) = length {
-            head.headers.insert(header::CONTENT_LENGTH, length);
-        }
-        if let Some(trailers) = trailers {
-            head.headers.insert(header::TRAILER, trailers);
-        }
-        if self.rules.cache
-            && let Some(date) = date
-        {
-            // The age of an answer counts from it.
-            head.headers.insert(header::DATE, date);
-        }
-        self.rules.response.headers(&mut head.headers);
-        Ok(http::Response::from_parts(head, body))
-    }
-
-    /// Reads a JSON answer whole and holds it to its schema.
-    async fn held(&self, head: &mut http::response::Parts, body: UpstreamBody) -> Result<CacheBody, Problem> {
-        if let Some(coding) = head.headers.get(header::CONTENT_ENCODING) {
-            self.broken("coding", &format_args!("content coding {coding:?} was not asked for"), false)?;
-            return Ok(BoxBody::new(body));
-        }
-        let bytes = Upstream::whole(body).await?;
-        if let Err(breach) = self.operation.check_answer(head.status, content_type(&head.headers), &bytes) {
-            self.broken(breach.rule(), &breach, false)?;
-        }
-        let changed = self.rules.response.body(&bytes);
-        if changed.is_some() {
-            for name in [header::ETAG, header::CONTENT_LENGTH] {
-                head.headers.remove(name);
-            }
-        }
-        Ok(Full::new(changed.unwrap_or(bytes)).map_err(|never| match never {}).boxed())
-    }
-
-    /// Counts a breach of the contract and refuses the answer, or lets it pass where the mode says so. A status that is not
-    /// declared passes in the mode `report` only.
-    pub(super) fn broken(
-        &self,
-        rule: &'static str,
-        breach: &dyn std::fmt::Display,
-        always: bool,
-    ) -> Result<(), Problem> {
-        kit::metrics::contract_violated(&self.service.name, &self.name.0, rule);
-        tracing::error!(
-            service = self.service.name,
-            operation = &*self.name.0,
-            %breach,
-            "a service's answer breaks its contract"
-        );
-        match self.rules.mode {
-            ContractMode::Report => Ok(()),
-            ContractMode::Off if !always => Ok(()),
-            _ => Err(Problem::new(ProblemKind::BadUpstream, "The service's answer breaks its contract")
-                .because(breach)),
-        }
-    }
-}
-
-/// An answer that has no body says so, or has no type either.
-fn is_empty(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_LENGTH).is_some_and(|length| length == "0")
-}
-
-/// What a request asks for beside the plain answer: statuses that follow from it need no declaration (RFC 9110 §13, §14).
-pub(super) struct Conditions {
-    not_modified: bool,
-    precondition: bool,
-    range: bool,
-}
-
-impl Conditions {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        Self {
-            not_modified: headers.contains_key(header::IF_NONE_MATCH)
-                || headers.contains_key(header::IF_MODIFIED_SINCE),
-            precondition: headers.contains_key(header::IF_MATCH)
-                || headers.contains_key(header::IF_UNMODIFIED_SINCE)
-                || headers.contains_key(header::IF_NONE_MATCH),
-            range: headers.contains_key(header::RANGE),
-        }
-    }
-
-    fn allow(&self, status: StatusCode) -> bool {
-        match status {
-            StatusCode::NOT_MODIFIED => self.not_modified,
-            StatusCode::PRECONDITION_FAILED => self.precondition,
-            StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => self.range,
-            _ => false,
-        }
     }
 }

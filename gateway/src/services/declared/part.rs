@@ -53,6 +53,6 @@ impl Target {
             return outgoing.fetch(head).await;
         }
         let identity = self.identity(&caller);
-        shared.cache.answer(identity, head, move |head| outgoing.clone().fetch(head)).await
+        shared.cache.answer(&self.name.0, identity, head, move |head| outgoing.clone().fetch(head)).await
     }
 }

@@ -8,6 +8,8 @@ use std::{
 use serde_json::Value;
 use url::Url;
 
+use crate::upstream::{self, Roots};
+
 /// Bytes of a document at most.
 const DOCUMENT_BYTES: usize = 32 * 1024 * 1024;
 
@@ -49,11 +51,11 @@ impl Source {
         }
     }
 
-    /// Reads the document.
+    /// Reads the document, over TLS from whom `roots` or the system trusts.
     ///
     /// # Errors
     /// [`SourceFault`].
-    pub(super) async fn read(&self) -> Result<Value, SourceFault> {
+    pub(super) async fn read(&self, roots: &Roots) -> Result<Value, SourceFault> {
         let (name, bytes) = match self {
             Self::File(path) => {
                 let fail = |problem: String| SourceFault::File(path.clone(), problem);
@@ -63,9 +65,10 @@ impl Source {
                 }
                 (path.display().to_string(), bytes)
             }
-            Self::Url(url) => {
-                (url.to_string(), fetch(url).await.map_err(|problem| SourceFault::Url(url.clone(), problem))?)
-            }
+            Self::Url(url) => (
+                url.to_string(),
+                fetch(url, roots).await.map_err(|problem| SourceFault::Url(url.clone(), problem))?,
+            ),
         };
         parse(&name, &bytes)
     }
@@ -90,15 +93,17 @@ fn parse(name: &str, bytes: &[u8]) -> Result<Value, SourceFault> {
     }
 }
 
-async fn fetch(url: &Url) -> Result<Vec<u8>, String> {
+async fn fetch(url: &Url, roots: &Roots) -> Result<Vec<u8>, String> {
     let told = |error: reqwest::Error| error.without_url().to_string();
+    let told_whole = |error: reqwest::Error| upstream::chain(&error.without_url());
     let client = reqwest::Client::builder()
         .no_proxy()
+        .tls_certs_merge(roots.certificates().map_err(told)?)
         .timeout(READ_TIME)
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(told)?;
-    let mut answer = client.get(url.clone()).send().await.map_err(told)?;
+    let mut answer = client.get(url.clone()).send().await.map_err(told_whole)?;
     if answer.status() != http::StatusCode::OK {
         return Err(format!("it answers with status {}", answer.status().as_u16()));
     }

@@ -14,7 +14,8 @@ use poem::{Request, Response};
 use serde_json::{Map, Value, json};
 
 use super::{
-    forward::{Conditions, Shared, Target, into_poem},
+    answer::Conditions,
+    forward::{Shared, Target, into_poem},
     prepare::{PrepareFault, followed},
 };
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
     services::proxied::{client_address, is_secure, request_id},
     tunnels::{Account, TokenAmongProtocols, Tunnel, Watched},
     upstream::{
-        Call, CallBody, UpstreamBody, UpstreamFault,
+        Call, CallBody, Reads, UpstreamBody, UpstreamFault,
         headers::{Told, to_client},
     },
 };
@@ -118,6 +119,7 @@ impl Target {
             total: None,
             idempotent: true,
             hedge: None,
+            reads: Reads::Nothing,
         };
         let mut answer = service.upstream.send(call).await?;
         if answer.status() != StatusCode::SWITCHING_PROTOCOLS {

@@ -54,6 +54,10 @@ impl Raw {
         format!("http://{}", self.address)
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The requests seen, heads and bodies.
     pub(crate) async fn requests(&self) -> Vec<String> {
         self.requests.lock().await.clone()
