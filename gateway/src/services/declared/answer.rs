@@ -36,7 +36,7 @@ impl Target {
         &self,
         mut head: http::response::Parts,
         body: UpstreamBody,
-        conditions: &Conditions,
+        conditions: Conditions,
         asked_for_head: bool,
     ) -> Result<http::Response<CacheBody>, Problem> {
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -149,7 +149,7 @@ impl Conditions {
         }
     }
 
-    fn allow(&self, status: StatusCode) -> bool {
+    fn allow(self, status: StatusCode) -> bool {
         match status {
             StatusCode::NOT_MODIFIED => self.not_modified,
             StatusCode::PRECONDITION_FAILED => self.precondition,

@@ -148,7 +148,7 @@ impl Outgoing {
             reads,
         };
         let (head, body) = to.service.upstream.send(call).await?.into_parts();
-        to.answer(head, body, &conditions, asked_for_head).await
+        to.answer(head, body, conditions, asked_for_head).await
     }
 }
 

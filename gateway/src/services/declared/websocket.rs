@@ -173,7 +173,7 @@ impl Target {
         let status = head.status;
         if !status.is_client_error() && !status.is_server_error() {
             let nothing = Conditions::of(&HeaderMap::new());
-            return self.answer(head, body, &nothing, false).await.map(into_poem);
+            return self.answer(head, body, nothing, false).await.map(into_poem);
         }
         let length = head.headers.get(header::CONTENT_LENGTH).cloned();
         to_client(&mut head.headers);
