@@ -96,6 +96,24 @@ on_both_databases! {
         assert_eq!(count(&service).await, 1000);
     }
 
+    async fn rows_far_apart_are_told_as_rows_side_by_side(database: TestDatabase) {
+        let service = TestService::start(database).await;
+        let mut rows: Vec<Value> = (0..350).map(|number| json!({ "email": format!("u{number}@example.com") })).collect();
+        rows[7] = json!({ "email": "U3@example.com", "first_name": "beside" });
+        rows[310] = json!({ "email": "U5@EXAMPLE.com", "first_name": "far" });
+        rows[20] = json!({ "email": "u20@example.com", "roles": ["nurse"] });
+        rows[330] = json!({ "email": "U20@example.com" });
+        let report = service.post(&operator(), IMPORT, json!(rows)).await.ok(200).body;
+        let told = outcomes(&report);
+        let other: Vec<(usize, &str)> = told.iter().copied().enumerate().filter(|(_, outcome)| *outcome != "created").collect();
+        assert_eq!(other, [(7, "exists"), (20, "refused"), (310, "exists")]);
+        assert_eq!((&report["rows"][7]["id"], &report["rows"][310]["id"]), (&report["rows"][3]["id"], &report["rows"][5]["id"]));
+        // Each under its own id, with its own role.
+        let last = service.get(&operator(), &format!("/api_v1/users/{}", report["rows"][349]["id"])).await.ok(200).body;
+        assert_eq!((&last["email"], &last["roles"]), (&json!("u349@example.com"), &json!(["user"])));
+        assert_eq!(service.get(&operator(), "/api_v1/users?role=user&limit=1").await.ok(200).header("x-total-count"), Some("347"));
+    }
+
     async fn imports_and_registrations_of_the_same_people_at_once_create_each_once(database: TestDatabase) {
         let service = Arc::new(TestService::start(database).await);
         let mut tasks = tokio::task::JoinSet::new();
