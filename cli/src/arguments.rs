@@ -9,6 +9,7 @@ mod administration;
 mod context;
 mod exchange;
 mod keys;
+mod listing;
 mod operation;
 mod role;
 mod routes;
@@ -31,6 +32,7 @@ pub(crate) use administration::{
 pub(crate) use context::{ContextCommand, LoginArguments, LoginFiles};
 pub(crate) use exchange::{FileForm, ImportArguments};
 pub(crate) use keys::{Algorithm as KeyAlgorithm, KeyCommand, Purpose as KeyPurpose};
+pub(crate) use listing::ListArguments;
 pub(crate) use operation::{ConfigCommand, MigrateCommand, MigrateTarget, ServeArguments};
 pub(crate) use role::RoleCommand;
 pub(crate) use routes::RoutesCommand;

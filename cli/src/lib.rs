@@ -29,6 +29,12 @@ use failure::{Exit, Failure, Outcome};
 
 pub use context::Context;
 
+/// The whole tree of commands and arguments, as clap types: what the reference, the man pages and the completions are made of.
+#[must_use]
+pub fn tree() -> clap::Command {
+    command()
+}
+
 /// Runs one command and tells how it ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, mut context: Context) -> ExitCode {
     let outcome = parsed(arguments, &mut context);

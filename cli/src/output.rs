@@ -111,6 +111,20 @@ pub(crate) fn one(context: &mut Context, columns: &[Column], value: &Value) -> O
     }
 }
 
+/// Writes a document, which has no columns: as JSON, or as YAML. A table of it would say nothing.
+pub(crate) fn whole(context: &mut Context, document: &Value) -> Outcome {
+    match context.format {
+        Format::Table => context.format = Format::Json,
+        Format::Csv => {
+            return Err(
+                Failure::usage("a document has no rows, and is no CSV").next("Take --output json or yaml.")
+            );
+        }
+        Format::Json | Format::Jsonl | Format::Yaml => {}
+    }
+    one(context, &[], document)
+}
+
 /// Writes many things that are at hand.
 pub(crate) fn many(context: &mut Context, columns: &[Column], values: &[Value]) -> Outcome {
     let mut rows = Rows::new(context, columns);

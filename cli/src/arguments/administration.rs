@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::exchange::{FileForm, ImportArguments};
+use super::listing::ListArguments;
 use super::{LoginFiles, ServiceAccountGrant, ServiceAccountLogin};
 
 /// `platform user …`
@@ -37,15 +38,9 @@ pub(crate) enum UserCommand {
         #[command(flatten)]
         password: PasswordArguments,
     },
-    /// List users
-    List {
-        /// At most this many [default: all]
-        #[arg(long, env = "PLATFORM_LIMIT", value_name = "NUMBER")]
-        limit: Option<u64>,
-        /// Pass over this many
-        #[arg(long, env = "PLATFORM_SKIP", value_name = "NUMBER", default_value_t = 0)]
-        skip: u64,
-    },
+    /// List users, all or those that are asked for
+    #[command(after_help = "For example: platform user list --role admin --sort -created_at --limit 20")]
+    List(ListArguments),
     /// Create the users of a file, with the password hashes that another system made
     #[command(
         after_help = "CSV with a heading, or one JSON object a line: email, password_hash, first_name, last_name,\n\

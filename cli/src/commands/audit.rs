@@ -8,7 +8,7 @@ use crate::arguments::{AuditCommand, AuditFilter, Global};
 use crate::connection::Connection;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
-use crate::output::{Column, Format, Rows};
+use crate::output::{Column, Format, Rows, one};
 
 /// Path of the log.
 const AUDIT: &str = "/api_v1/audit";
@@ -90,7 +90,9 @@ async fn verify(context: &mut Context, connection: &Connection) -> Outcome {
     let api = connection.signed_in(context).await?;
     let found = api.get(&format!("{AUDIT}/check")).await?.body;
     if context.format != Format::Table {
-        context.line(&found.to_string())?;
+        const COLUMNS: &[Column] =
+            &[Column::new("", "intact"), Column::new("", "entries"), Column::new("", "broken_at")];
+        one(context, COLUMNS, &found)?;
     }
     match (&found["intact"], &found["broken_at"]) {
         (Value::Bool(true), _) => {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::arguments::{ConfigCommand, Global};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
-use crate::output::{Column, many};
+use crate::output::{Column, many, whole};
 use crate::settings;
 
 /// Runs the verb.
@@ -82,7 +82,5 @@ fn init(context: &mut Context, file: &Path, force: bool) -> Outcome {
 }
 
 fn schema(context: &mut Context) -> Outcome {
-    let text = serde_json::to_string_pretty(&json_schema())
-        .map_err(|error| Failure::failed("can't write the schema").caused_by(&error))?;
-    context.line(&text)
+    whole(context, &json_schema())
 }

@@ -8,7 +8,7 @@ use crate::arguments::{Global, MigrateCommand, MigrateTarget};
 use crate::context::Context;
 use crate::data_folder;
 use crate::failure::{Failure, Outcome};
-use crate::output::{Column, many};
+use crate::output::{Column, Format, many};
 use crate::prompt::confirmed;
 use crate::settings;
 use crate::telemetry;
@@ -63,29 +63,56 @@ pub(crate) fn failed(error: &MigrationError, url: &DatabaseUrl) -> Failure {
     .caused_by(error)
 }
 
-fn told(context: &mut Context, done: &str, service: Schema, names: &[String], nothing: &str) -> Outcome {
-    if names.is_empty() {
-        context.note(&format!("{}: {nothing}", service.name()));
+/// What was done, or would be: a line at once for people, whose database may be slow; all rows at the end in the other forms.
+#[derive(Default)]
+struct Told(Vec<Value>);
+
+impl Told {
+    fn tell(
+        &mut self,
+        context: &mut Context,
+        done: &str,
+        service: Schema,
+        names: &[String],
+        nothing: &str,
+    ) -> Outcome {
+        if names.is_empty() {
+            context.note(&format!("{}: {nothing}", service.name()));
+        }
+        for name in names {
+            if context.format == Format::Table {
+                context.line(&format!("{}: {done} {name}", service.name()))?;
+            } else {
+                self.0.push(json!({"service": service.name(), "done": done, "migration": name}));
+            }
+        }
+        Ok(())
     }
-    for name in names {
-        context.line(&format!("{}: {done} {name}", service.name()))?;
+
+    fn finish(self, context: &mut Context) -> Outcome {
+        const COLUMNS: &[Column] = &[
+            Column::new("SERVICE", "service"),
+            Column::new("DONE", "done"),
+            Column::new("MIGRATION", "migration"),
+        ];
+        if context.format == Format::Table { Ok(()) } else { many(context, COLUMNS, &self.0) }
     }
-    Ok(())
 }
 
 async fn up(context: &mut Context, targets: Vec<Target>, target: &MigrateTarget) -> Outcome {
+    let mut told = Told::default();
     for (service, url) in targets {
         if target.dry_run {
             let mut names = migration::pending(service, &url).await.map_err(|error| failed(&error, &url))?;
             names.truncate(target.steps.map_or(usize::MAX, |steps| steps as usize));
-            told(context, "would apply", service, &names, "nothing is pending")?;
+            told.tell(context, "would apply", service, &names, "nothing is pending")?;
         } else {
             let names =
                 migration::up(service, &url, target.steps).await.map_err(|error| failed(&error, &url))?;
-            told(context, "applied", service, &names, "nothing was pending")?;
+            told.tell(context, "applied", service, &names, "nothing was pending")?;
         }
     }
-    Ok(())
+    told.finish(context)
 }
 
 /// The newest applied migrations that a step back takes, newest first.
@@ -96,13 +123,14 @@ async fn newest(service: Schema, url: &DatabaseUrl, steps: u32) -> Outcome<Vec<S
 }
 
 async fn down(context: &mut Context, targets: Vec<Target>, target: &MigrateTarget, yes: bool) -> Outcome {
+    let mut told = Told::default();
     let steps = target.steps.unwrap_or(1);
     if target.dry_run {
         for (service, url) in targets {
             let names = newest(service, &url, steps).await?;
-            told(context, "would take back", service, &names, "nothing is applied")?;
+            told.tell(context, "would take back", service, &names, "nothing is applied")?;
         }
-        return Ok(());
+        return told.finish(context);
     }
     confirmed(
         context,
@@ -112,19 +140,20 @@ async fn down(context: &mut Context, targets: Vec<Target>, target: &MigrateTarge
     for (service, url) in targets {
         let names =
             migration::down(service, &url, Some(steps)).await.map_err(|error| failed(&error, &url))?;
-        told(context, "took back", service, &names, "nothing was applied")?;
+        told.tell(context, "took back", service, &names, "nothing was applied")?;
     }
-    Ok(())
+    told.finish(context)
 }
 
 async fn redo(context: &mut Context, targets: Vec<Target>, target: &MigrateTarget, yes: bool) -> Outcome {
+    let mut told = Told::default();
     let steps = target.steps.unwrap_or(1);
     if target.dry_run {
         for (service, url) in targets {
             let names = newest(service, &url, steps).await?;
-            told(context, "would take back and apply again", service, &names, "nothing is applied")?;
+            told.tell(context, "would take back and apply again", service, &names, "nothing is applied")?;
         }
-        return Ok(());
+        return told.finish(context);
     }
     confirmed(
         context,
@@ -136,18 +165,19 @@ async fn redo(context: &mut Context, targets: Vec<Target>, target: &MigrateTarge
     )?;
     for (service, url) in targets {
         let back = migration::down(service, &url, Some(steps)).await.map_err(|error| failed(&error, &url))?;
-        told(context, "took back", service, &back, "nothing was applied")?;
+        told.tell(context, "took back", service, &back, "nothing was applied")?;
         let again = u32::try_from(back.len()).unwrap_or(u32::MAX);
         if again > 0 {
             let names =
                 migration::up(service, &url, Some(again)).await.map_err(|error| failed(&error, &url))?;
-            told(context, "applied", service, &names, "nothing was pending")?;
+            told.tell(context, "applied", service, &names, "nothing was pending")?;
         }
     }
-    Ok(())
+    told.finish(context)
 }
 
 async fn fresh(context: &mut Context, targets: Vec<Target>, yes: bool, force: bool) -> Outcome {
+    let mut told = Told::default();
     if let Some((service, url)) = targets.iter().find(|(_, url)| url.sqlite_path().is_none())
         && !force
     {
@@ -162,9 +192,9 @@ async fn fresh(context: &mut Context, targets: Vec<Target>, yes: bool, force: bo
     )?;
     for (service, url) in targets {
         let names = migration::fresh(service, &url).await.map_err(|error| failed(&error, &url))?;
-        told(context, "applied", service, &names, "nothing to apply")?;
+        told.tell(context, "applied", service, &names, "nothing to apply")?;
     }
-    Ok(())
+    told.finish(context)
 }
 
 fn names(targets: &[Target]) -> String {

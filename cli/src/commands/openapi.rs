@@ -6,7 +6,7 @@ use super::service;
 use crate::arguments::Global;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
-use crate::output::{Format, one};
+use crate::output::whole;
 use crate::settings;
 
 /// Writes the document, to standard output or to a file.
@@ -14,11 +14,7 @@ pub(crate) async fn run(context: &mut Context, global: &Global, file: Option<&Pa
     let settings = settings::load(context, global, &[])?.settings;
     let published = gateway::published(&settings.services, &settings.composed).await;
     let document = published.map_err(|error| service::refused(&error))?.document;
-    // A document has one natural form; a table of it would say nothing.
-    if context.format == Format::Table {
-        context.format = Format::Json;
-    }
-    let Some(path) = file else { return one(context, &[], &document) };
+    let Some(path) = file else { return whole(context, &document) };
     let mut text = serde_json::to_string_pretty(&document)
         .map_err(|error| Failure::failed("the document can't be written").caused_by(&error))?;
     text.push('\n');

@@ -136,7 +136,7 @@ fn inspect(context: &mut Context, source: TokenArguments) -> Outcome {
     let token = token(context, source)?;
     let explained = explain(token.expose_secret(), (context.now)())
         .map_err(|reason| Failure::failed("this is no access token").because(safe(&reason)))?;
-    if context.format == Format::Table {
+    if matches!(context.format, Format::Table | Format::Csv) {
         const COLUMNS: &[Column] = &[
             Column::new("PART", "part"),
             Column::new("NAME", "name"),
@@ -146,11 +146,7 @@ fn inspect(context: &mut Context, source: TokenArguments) -> Outcome {
         let rows = explained.json()["fields"].as_array().cloned().unwrap_or_default();
         many(context, COLUMNS, &rows)?;
     } else {
-        one(
-            context,
-            &[Column::new("", "fields"), Column::new("", "faults"), Column::new("", "verified")],
-            &explained.json(),
-        )?;
+        one(context, &[], &explained.json())?;
     }
     if explained.faults.is_empty() {
         context.note("It looks good. Its signature was not checked: `platform token verify` does that.");

@@ -38,7 +38,7 @@ pub(crate) async fn run(context: &mut Context, global: &Global, verb: UserComman
             )
             .await
         }
-        UserCommand::List { limit, skip } => list::list(context, &connection, skip, limit).await,
+        UserCommand::List(wanted) => list::list(context, &connection, &wanted).await,
         UserCommand::Import(arguments) => import::import(context, &connection, arguments).await,
         UserCommand::Export { form } => export::export(context, &connection, form).await,
         UserCommand::Show { user } => {

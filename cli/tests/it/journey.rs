@@ -119,6 +119,37 @@ fn every_form_of_output_holds_the_same_users() {
 }
 
 #[test]
+fn a_list_is_narrowed_ordered_and_followed_page_by_page() {
+    let platform = Place::new().serve(&[]);
+    let place = &platform.place;
+    for (email, flags) in [
+        ("ada@example.com", &["--admin", "--first-name", "Ada"][..]),
+        ("grace@example.com", &["--first-name", "Grace"]),
+        ("alan@example.org", &["--last-name", "Turing"]),
+    ] {
+        platform.create(email, flags);
+    }
+    place.run(&["user", "disable", "alan@example.org"]).done();
+    let emails = |flags: &[&str]| -> Vec<String> {
+        let listed = place.run(&[&["user", "list", "-o", "json"], flags].concat()).done().json();
+        listed.as_array().unwrap().iter().map(|user| user["email"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(emails(&["--search", "EXAMPLE.COM"]), ["ada@example.com", "grace@example.com"]);
+    assert_eq!(emails(&["--search", "turing"]), ["alan@example.org"]);
+    assert_eq!(emails(&["--role", "admin"]), ["ada@example.com"]);
+    assert_eq!(emails(&["--inactive"]), ["alan@example.org"]);
+    assert_eq!(emails(&["--active", "--sort", "-email"]), ["grace@example.com", "ada@example.com"]);
+    assert_eq!(emails(&["--email", "Grace@Example.com"]), ["grace@example.com"]);
+    assert_eq!(emails(&["--sort=-id", "-n", "1", "--skip", "1"]), ["grace@example.com"]);
+    assert!(emails(&["--created-after", "2100-01-01T00:00:00Z"]).is_empty());
+    place.run(&["user", "list", "--sort", "password"]).failed(1, "sort");
+    place.run(&["user", "list", "--active", "--inactive"]).ended(2);
+    let by_variable =
+        place.command(&["user", "list", "-o", "jsonl"]).env("PLATFORM_USER_ROLE", "admin").output();
+    assert_eq!(String::from_utf8(by_variable.unwrap().stdout).unwrap().lines().count(), 1);
+}
+
+#[test]
 fn a_token_of_another_platform_is_not_good_here() {
     let one = Place::new().serve(&[]);
     let other = Place::new().serve(&[]);

@@ -5,6 +5,7 @@ mod audit;
 mod configuration;
 mod exchange;
 mod explain;
+mod forms;
 mod journey;
 mod keys;
 mod login;

@@ -68,6 +68,29 @@ fn a_reader_that_goes_away_is_no_failure() {
 }
 
 #[test]
+fn a_list_of_thousands_ends_with_its_reader() {
+    let platform = Place::new().serve(&[]);
+    let place = &platform.place;
+    let rows: Vec<String> = (0..5000).map(|row| format!("user-{row}@example.com,,Somebody\n")).collect();
+    let rows = rows.concat();
+    std::fs::write(place.path().join("users.csv"), format!("email,password_hash,first_name\n{rows}"))
+        .unwrap();
+    place.run(&["user", "import", "users.csv", "--batch", "1000", "-q"]).done();
+    for form in ["table", "json", "jsonl", "yaml", "csv"] {
+        let mut child = place.command(&["user", "list", "-o", form]).spawn().unwrap();
+        let mut first = [0; 10];
+        let mut stdout = child.stdout.take().unwrap();
+        stdout.read_exact(&mut first).unwrap();
+        drop(stdout);
+        let mut stderr = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(0), ""), "{form}");
+    }
+    let counted = place.run(&["user", "list", "-o", "jsonl"]).done().stdout.lines().count();
+    assert_eq!(counted, 5000, "every page is followed, and nobody is listed twice");
+}
+
+#[test]
 fn a_full_disk_is_a_failure_told_in_one_line() {
     let place = Place::new();
     for arguments in [&["openapi"][..], &["--help"], &["routes"], &["config", "schema"], &["config", "show"]]

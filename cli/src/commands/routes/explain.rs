@@ -38,7 +38,7 @@ pub(crate) async fn run(context: &mut Context, global: &Global, verb: RoutesComm
     let told = gateway::explain(&config, request).await;
     drop(keys);
     let told = told.map_err(|error| super::service::refused(&error))?;
-    if context.format == Format::Table {
+    if matches!(context.format, Format::Table | Format::Csv) {
         table(context, &told)
     } else {
         one(context, &[], &Value::Object(told))

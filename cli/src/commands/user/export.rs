@@ -1,7 +1,7 @@
 //! `platform user export`: all users, page by page, in a form that `import` reads. The API tells no hash, so it holds none.
 
 use super::list;
-use crate::arguments::FileForm;
+use crate::arguments::{FileForm, ListArguments};
 use crate::connection::Connection;
 use crate::context::Context;
 use crate::failure::Outcome;
@@ -26,6 +26,6 @@ pub(super) async fn export(context: &mut Context, connection: &Connection, form:
         FileForm::Csv => Format::Csv,
         FileForm::Jsonl => Format::Jsonl,
     };
-    list::pages(context, connection, EXPORTED, 0, None).await?;
+    list::pages(context, connection, EXPORTED, &ListArguments::default()).await?;
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! `platform user list`: page by page, each written as it comes.
 
+use url::form_urlencoded::Serializer;
+
 use super::{LISTED, USERS};
+use crate::arguments::ListArguments;
 use crate::connection::Connection;
 use crate::context::Context;
 use crate::failure::Outcome;
@@ -9,32 +12,32 @@ use crate::output::{Column, Format, Rows};
 /// Rows a request.
 const PAGE: u64 = 1000;
 
-/// Lists `limit` users, or all, after the first `skip`.
-pub(super) async fn list(
-    context: &mut Context,
-    connection: &Connection,
-    skip: u64,
-    limit: Option<u64>,
-) -> Outcome {
+/// Lists users.
+pub(super) async fn list(context: &mut Context, connection: &Connection, wanted: &ListArguments) -> Outcome {
     let people = context.format == Format::Table && context.stdout_terminal;
-    let count = pages(context, connection, LISTED, skip, limit).await?;
+    let count = pages(context, connection, LISTED, wanted).await?;
     if people && count == 0 {
-        context.note("There are no users. Create one: platform user create --admin");
+        let all = query(&ListArguments { sort: wanted.sort.clone(), ..ListArguments::default() }, 0);
+        context.note(if query(wanted, 0) == all {
+            "There are no users. Create one: platform user create --admin"
+        } else {
+            "There are no such users."
+        });
     }
     Ok(())
 }
 
-/// Writes users page by page; how many.
+/// Writes users page by page; how many. Pages follow by the gateway's cursor, so that who comes or goes meanwhile
+/// makes nobody appear twice or not at all.
 pub(super) async fn pages(
     context: &mut Context,
     connection: &Connection,
     columns: &[Column],
-    skip: u64,
-    limit: Option<u64>,
+    wanted: &ListArguments,
 ) -> Outcome<usize> {
     let api = connection.signed_in(context).await?;
-    let mut left = limit.unwrap_or(u64::MAX);
-    let mut page = (left > 0).then(|| format!("{USERS}?skip={skip}&limit={}", PAGE.min(left)));
+    let mut left = wanted.limit.unwrap_or(u64::MAX);
+    let mut page = (left > 0).then(|| format!("{USERS}?{}", query(wanted, PAGE.min(left))));
     let mut rows = Rows::new(context, columns);
     while let Some(path) = page {
         let answer = api.get(&path).await?;
@@ -48,4 +51,29 @@ pub(super) async fn pages(
     let count = rows.count();
     rows.finish()?;
     Ok(count)
+}
+
+fn query(wanted: &ListArguments, limit: u64) -> String {
+    let mut query = Serializer::new(String::new());
+    query.append_pair("limit", &limit.to_string());
+    let active = match (wanted.active, wanted.inactive) {
+        (true, _) => Some("true".to_owned()),
+        (_, true) => Some("false".to_owned()),
+        _ => None,
+    };
+    let given = [
+        ("q", wanted.search.clone()),
+        ("email", wanted.email.clone()),
+        ("role", wanted.role.clone()),
+        ("is_active", active),
+        ("created_after", wanted.created_after.clone()),
+        ("sort", Some(wanted.sort.clone()).filter(|sort| !sort.is_empty() && sort != "id")),
+        ("skip", Some(wanted.skip.to_string()).filter(|_| wanted.skip > 0)),
+    ];
+    for (name, value) in given {
+        if let Some(value) = value {
+            query.append_pair(name, &value);
+        }
+    }
+    query.finish()
 }
