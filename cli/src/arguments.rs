@@ -209,11 +209,30 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "FILE", env = "PLATFORM_OPENAPI_FILE")]
         file: Option<PathBuf>,
     },
-    /// Write a completion script for a shell
-    #[command(after_help = "For example: platform completions bash > /etc/bash_completion.d/platform")]
+    /// Write a completion script for a shell: commands, flags, users, roles, services and contexts
+    #[command(
+        after_help = "The script asks this command, so that it completes what the platform in use knows.\n\
+                            bash: source <(platform completions bash)          in ~/.bashrc\n\
+                            zsh:  source <(platform completions zsh)           in ~/.zshrc, after compinit\n\
+                            fish: platform completions fish | source           in ~/.config/fish/config.fish"
+    )]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+    /// Write man pages, or the reference of all commands as Markdown
+    #[command(
+        after_help = "For example: platform man user list | man -l -\n             platform man --folder ~/.local/share/man/man1"
+    )]
+    Man {
+        /// The command [default: platform itself]
+        command: Vec<String>,
+        /// Write the pages of all commands into this folder
+        #[arg(long, env = "PLATFORM_MAN_FOLDER", value_name = "FOLDER", conflicts_with = "command")]
+        folder: Option<PathBuf>,
+        /// The reference of all commands as Markdown
+        #[arg(long, env = "PLATFORM_MAN_MARKDOWN", conflicts_with_all = ["command", "folder"])]
+        markdown: bool,
     },
 }
 

@@ -6,6 +6,7 @@ mod config;
 mod context;
 mod key;
 mod login;
+mod man;
 mod migrate;
 mod openapi;
 mod reload;
@@ -48,6 +49,7 @@ pub(crate) fn run(arguments: Arguments, context: &mut Context) -> Outcome {
         Verb::Routes { verb: Some(verb) } => small(routes::explain::run(context, &global, verb)),
         Verb::OpenApi { file } => small(openapi::run(context, &global, file.as_deref())),
         Verb::Completions { shell } => completions::run(context, shell),
+        Verb::Man { command, folder, markdown } => man::run(context, &command, folder.as_deref(), markdown),
     }
 }
 

@@ -5,6 +5,7 @@
 mod api;
 mod arguments;
 mod commands;
+mod completion;
 mod connection;
 mod context;
 mod contexts;
@@ -33,6 +34,14 @@ pub use context::Context;
 #[must_use]
 pub fn tree() -> clap::Command {
     command()
+}
+
+/// Answers a shell that asks for completions, by the words after this process's own; false where none asks.
+#[must_use]
+pub fn completed(arguments: impl IntoIterator<Item = OsString>) -> bool {
+    completion::asked_by_a_shell().is_some_and(|shell| {
+        completion::answer(&shell, arguments.into_iter().collect(), &mut std::io::stdout())
+    })
 }
 
 /// Runs one command and tells how it ended.

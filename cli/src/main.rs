@@ -6,5 +6,8 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if cli::completed(std::env::args_os()) {
+        return ExitCode::SUCCESS;
+    }
     cli::run(std::env::args_os(), cli::Context::of_process())
 }

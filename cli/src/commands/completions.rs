@@ -1,16 +1,16 @@
-//! `platform completions`: a script for a shell.
+//! `platform completions`: a script by which a shell asks this command what may follow.
 
-use clap_complete::{Shell, generate};
+use clap_complete::Shell;
 
-use crate::arguments::command;
+use crate::completion;
 use crate::context::Context;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 
 /// Writes the script.
 pub(crate) fn run(context: &mut Context, shell: Shell) -> Outcome {
-    // `generate` panics on a write error: into memory first.
-    let mut script = Vec::new();
-    generate(shell, &mut command(), "platform", &mut script);
+    // Into memory first: a reader that goes away is no failure.
+    let script = completion::script(&shell.to_string())
+        .map_err(|error| Failure::failed("the script can't be made").caused_by(&error))?;
     context.stdout.write_all(&script)?;
     Ok(())
 }

@@ -89,6 +89,7 @@ fn table() -> BTreeMap<&'static str, Writes> {
         ("routes explain", Things(&["GET", "/api_v1/users"])),
         ("openapi", Document(&[])),
         ("completions", Text("a script for a shell")),
+        ("man", Text("a man page, or Markdown")),
     ])
 }
 

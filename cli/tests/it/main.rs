@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on must fail")]
 
 mod audit;
+mod completion;
 mod configuration;
 mod exchange;
 mod explain;

@@ -30,6 +30,8 @@ fn no_help_error_or_listing_shows_a_secret_of_the_environment() {
         &["config", "show", "-o", "json"],
         &["config", "check"],
         &["completions", "bash"],
+        &["man", "--markdown"],
+        &["man", "user", "create"],
         &["user", "list"],
         &["user", "list", "--verbose"],
         &["token", "inspect"],
