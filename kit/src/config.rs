@@ -23,6 +23,7 @@ pub mod table;
 mod tests;
 mod units;
 mod written;
+mod written_as;
 
 pub use composed::{Composed, ComposedSettings, ParameterSource, PartSettings};
 pub use declared::{

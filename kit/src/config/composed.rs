@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use contract::{ServiceName, operation::Access};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{
@@ -22,7 +23,7 @@ pub struct Composed {
 }
 
 /// One `[[compose]]`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ComposedSettings {
     /// Its `operationId`: in the document, the log and metrics.
@@ -35,12 +36,15 @@ pub struct ComposedSettings {
     pub summary: Option<String>,
     /// Who may call it; as the strictest of its required parts by default, and no weaker than that.
     #[serde(default, deserialize_with = "some_access")]
+    #[schemars(with = "Option<String>")]
     pub access: Option<Access>,
     /// For all parts together; the gateway's `upstream_timeout` by default.
     #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<super::written_as::Time>")]
     pub timeout: Option<Duration>,
     /// Bytes of all parts' answers together at most; 4 MiB by default.
     #[serde(default, deserialize_with = "bytes")]
+    #[schemars(with = "Option<super::written_as::Size>")]
     pub body_limit: Option<usize>,
     /// Whether whole answers are stored (RFC 9111). Parts come from the cache as their own operations say.
     #[serde(default)]
@@ -54,13 +58,14 @@ pub struct ComposedSettings {
 }
 
 /// One `[[compose.part]]`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartSettings {
     /// Its name: in `Platform-Missing`, in `from` of later parts, and the member that holds its answer unless `as` says another.
     #[serde(deserialize_with = "name")]
     pub name: String,
     /// The service that is called.
+    #[schemars(with = "String")]
     pub service: ServiceName,
     /// The `operationId` in that service's document.
     pub operation: String,
@@ -69,6 +74,7 @@ pub struct PartSettings {
     pub required: bool,
     /// What its path and query parameters are filled from, by their names.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, super::written_as::Parameter>")]
     pub parameters: BTreeMap<String, ParameterSource>,
     /// A JSON Pointer to what is taken of its answer; all of it by default.
     #[serde(default)]
@@ -81,6 +87,7 @@ pub struct PartSettings {
     pub merge: bool,
     /// From sending its request to the last byte of its answer; its operation's own by default.
     #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<super::written_as::Time>")]
     pub timeout: Option<Duration>,
 }
 

@@ -6,6 +6,7 @@ use contract::{
     ServiceName,
     operation::{Access, NotAnAccess},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use url::Url;
 
@@ -26,17 +27,20 @@ pub struct Declared {
 }
 
 /// One `[[service]]`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceSettings {
     /// Its name: in paths, tokens (`aud`), the document and metrics.
+    #[schemars(with = "String")]
     pub name: ServiceName,
     /// Its OpenAPI 3.0 or 3.1 document, JSON or YAML: a file, or an `http://` URL that is read at start.
     pub openapi: String,
     /// Where its instances are, such as `http://127.0.0.1:9000` or `https://orders.internal`.
+    #[schemars(with = "Vec<String>")]
     pub urls: Vec<Url>,
     /// A file of certificates in PEM, beside those the system trusts, that an instance's may lead to.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub tls_ca: Option<PathBuf>,
     /// What its paths start with at the gateway; `/api/` and the name by default.
     #[serde(default)]
@@ -46,27 +50,34 @@ pub struct ServiceSettings {
     pub contract: ContractMode,
     /// Who may call its operations; whoever is signed in by default.
     #[serde(default = "signed_in", deserialize_with = "access")]
+    #[schemars(with = "String")]
     pub access: Access,
     /// Issuers, of the file's `[[issuer]]`, whose tokens are taken beside the gateway's own.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub issuers: Vec<ServiceName>,
     /// Statuses that its operations may answer beside those its document declares.
     #[serde(default)]
     pub statuses: Vec<u16>,
     /// Bytes of a request body at most; 1 MiB by default.
     #[serde(default, deserialize_with = "bytes")]
+    #[schemars(with = "Option<super::written_as::Size>")]
     pub body_limit: Option<usize>,
     /// From sending a request to the last byte of an answer that is held to its schema; the gateway's `upstream_timeout` by default.
     #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<super::written_as::Time>")]
     pub timeout: Option<Duration>,
     /// How long a connection may take.
     #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<super::written_as::Time>")]
     pub connect_timeout: Option<Duration>,
     /// From sending a request to the head of its answer.
     #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<super::written_as::Time>")]
     pub first_byte_timeout: Option<Duration>,
     /// The longest silence in a streamed answer or a tunnel; 60 seconds by default.
     #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<super::written_as::Time>")]
     pub idle_timeout: Option<Duration>,
     /// Requests in flight at most; more are shed with 503. 1,024 by default.
     #[serde(default)]
@@ -85,12 +96,14 @@ pub struct ServiceSettings {
     pub breaker_failures: Option<u32>,
     /// After so long without an answer a call that may be repeated is sent to another instance as well; unset, it never is.
     #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<super::written_as::Time>")]
     pub hedge: Option<Duration>,
     /// The path that tells whether an instance is well, such as `/readyz`; unset, none is asked.
     #[serde(default)]
     pub health: Option<String>,
     /// How often it is asked; 5 seconds by default.
     #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<super::written_as::Time>")]
     pub health_interval: Option<Duration>,
     /// Whether answers that may be stored are (RFC 9111).
     #[serde(default)]
@@ -98,6 +111,7 @@ pub struct ServiceSettings {
     /// For how long past its time a stored answer stands in for a service that is out of order, where the answer itself neither
     /// says that (RFC 5861 §4) nor forbids it; not at all by default.
     #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<super::written_as::Time>")]
     pub stale_if_error: Option<Duration>,
     /// Whether its answers are compressed for clients that take it; they are by default.
     #[serde(default = "yes")]
@@ -120,11 +134,12 @@ pub struct ServiceSettings {
 }
 
 /// `[service.operations.<operationId>]`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OperationSettings {
     /// Who may call it.
     #[serde(deserialize_with = "some_access")]
+    #[schemars(with = "Option<String>")]
     pub access: Option<Access>,
     /// Statuses it may answer beside those its document declares.
     pub statuses: Vec<u16>,
@@ -132,12 +147,15 @@ pub struct OperationSettings {
     pub contract: Option<ContractMode>,
     /// Bytes of a request body at most.
     #[serde(deserialize_with = "bytes")]
+    #[schemars(with = "Option<super::written_as::Size>")]
     pub body_limit: Option<usize>,
     /// From sending a request to the last byte of its answer.
     #[serde(deserialize_with = "duration")]
+    #[schemars(with = "Option<super::written_as::Time>")]
     pub timeout: Option<Duration>,
     /// After so long without an answer another instance is asked as well, if it may be repeated.
     #[serde(deserialize_with = "duration")]
+    #[schemars(with = "Option<super::written_as::Time>")]
     pub hedge: Option<Duration>,
     /// Whether its answers are stored.
     pub cache: Option<bool>,
@@ -158,7 +176,7 @@ pub struct OperationSettings {
 }
 
 /// How answers are held to the document.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ContractMode {
     /// An answer that breaks it is 502.
@@ -171,7 +189,7 @@ pub enum ContractMode {
 }
 
 /// `request`: what is changed before a request is sent.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RequestChanges {
     /// Header fields.
@@ -183,7 +201,7 @@ pub struct RequestChanges {
 }
 
 /// `response`: what is changed before an answer is passed on.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResponseChanges {
     /// Header fields.
@@ -195,7 +213,7 @@ pub struct ResponseChanges {
 }
 
 /// Changes of named texts, made in this order.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FieldChanges {
     /// Those that are let through; all where it is unset.
@@ -211,7 +229,7 @@ pub struct FieldChanges {
 }
 
 /// Changes of a JSON body, made in this order. Fields are JSON Pointers (RFC 6901), in which `*` stands for every item of a list.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BodyChanges {
     /// Members of the body (of each item, where it is a list), by name, that are let through; all where it is unset.

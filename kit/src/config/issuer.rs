@@ -3,14 +3,16 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use contract::{Role, ServiceName};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use url::{Host, Url};
 
 /// One `[[issuer]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IssuerSettings {
     /// Its name: in `issuers` of a service, and in the subject that services are told (`external:<name>:<sub>`).
+    #[schemars(with = "String")]
     pub name: ServiceName,
     /// The `iss` of its tokens, to the letter.
     #[serde(deserialize_with = "some_text")]
@@ -21,12 +23,14 @@ pub struct IssuerSettings {
     pub audience: String,
     /// Where its JWK set is: `jwks_uri` of its `/.well-known/openid-configuration`. `http://` on loopback only.
     #[serde(deserialize_with = "keys")]
+    #[schemars(with = "String")]
     pub keys: Url,
     /// Where a token lists its roles: a JSON Pointer into the claims, such as `/realm_access/roles`.
     #[serde(default, deserialize_with = "pointer")]
     pub roles_claim: Option<String>,
     /// What its roles are called here; what is not named gives no role. None gives `admin`.
     #[serde(default, deserialize_with = "roles")]
+    #[schemars(with = "BTreeMap<String, String>")]
     pub roles: BTreeMap<String, Role>,
 }
 

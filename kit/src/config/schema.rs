@@ -1,7 +1,11 @@
 //! A JSON Schema of the configuration file, for editors.
 
+use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
+use super::composed::ComposedSettings;
+use super::declared::ServiceSettings;
+use super::issuer::IssuerSettings;
 use super::kind::Kind;
 use super::table::{Fallback, SECTIONS, SETTINGS, Setting};
 
@@ -22,13 +26,24 @@ pub fn json_schema() -> Value {
             json!({"type": "object", "description": doc, "properties": inside, "additionalProperties": false}),
         );
     }
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    top.insert("service".to_owned(), tables::<ServiceSettings>(&mut generator));
+    top.insert("issuer".to_owned(), tables::<IssuerSettings>(&mut generator));
+    top.insert("compose".to_owned(), tables::<ComposedSettings>(&mut generator));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$defs": generator.take_definitions(true),
         "title": "platform.toml",
         "type": "object",
         "properties": top,
         "additionalProperties": false,
     })
+}
+
+/// As many `[[tables]]` of one kind as there are.
+fn tables<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
+    let one = generator.subschema_for::<T>();
+    json!({"type": "array", "items": one})
 }
 
 fn insert(properties: &mut Map<String, Value>, setting: &Setting) {

@@ -258,6 +258,26 @@ fn the_schema_names_every_setting_and_every_secret_file() {
 }
 
 #[test]
+fn the_schema_tells_of_services_issuers_and_composed_operations_with_every_setting_explained() {
+    let schema = json_schema();
+    for (table, shape) in
+        [("service", "ServiceSettings"), ("issuer", "IssuerSettings"), ("compose", "ComposedSettings")]
+    {
+        let named = schema["properties"][table]["items"]["$ref"].as_str().unwrap();
+        assert_eq!(named, format!("#/$defs/{shape}"));
+    }
+    for (name, shape) in schema["$defs"].as_object().unwrap() {
+        for (property, inner) in shape["properties"].as_object().into_iter().flatten() {
+            let text = inner["description"].as_str();
+            assert!(text.is_some_and(|text| !text.is_empty()), "{name}.{property}");
+        }
+    }
+    let service = &schema["$defs"]["ServiceSettings"];
+    assert_eq!(service["required"], serde_json::json!(["name", "openapi", "urls"]));
+    assert_eq!(service["additionalProperties"], false);
+}
+
+#[test]
 fn keys_are_unique_and_their_sections_known() {
     let keys: std::collections::BTreeSet<_> = SETTINGS.iter().map(|setting| setting.key).collect();
     assert_eq!(keys.len(), SETTINGS.len());
