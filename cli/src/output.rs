@@ -68,6 +68,16 @@ pub(crate) fn plain(value: &Value) -> String {
     }
 }
 
+/// A moment as a list shows it: to the second, in UTC, and in two words that a narrow column can break.
+#[must_use]
+pub(crate) fn moment(value: &Value) -> String {
+    let text = plain(value);
+    match text.split_once('T') {
+        Some((day, time)) if time.len() > 8 && time.is_char_boundary(8) => format!("{day} {}Z", &time[..8]),
+        _ => text,
+    }
+}
+
 /// Text from elsewhere made safe for a terminal: control characters are shown, not obeyed.
 #[must_use]
 pub(crate) fn safe(text: &str) -> String {
@@ -140,4 +150,19 @@ fn pretty(value: &Value) -> Outcome<String> {
 
 fn yaml(value: &Value) -> Outcome<String> {
     serde_norway::to_string(value).map_err(|error| Failure::failed(format!("can't write YAML: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_moment_is_told_to_the_second_and_what_is_none_stays() {
+        assert_eq!(moment(&json!("2026-11-25T18:53:32.415491Z")), "2026-11-25 18:53:32Z");
+        assert_eq!(moment(&json!("2026-11-25T18:53:32Z")), "2026-11-25 18:53:32Z");
+        assert_eq!(moment(&Value::Null), "");
+        assert_eq!(moment(&json!("neverT")), "neverT");
+    }
 }

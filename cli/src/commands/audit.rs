@@ -8,7 +8,7 @@ use crate::arguments::{AuditCommand, AuditFilter, Global};
 use crate::connection::Connection;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
-use crate::output::{Column, Format, Rows, one};
+use crate::output::{Column, Format, Rows, moment, one};
 
 /// Path of the log.
 const AUDIT: &str = "/api_v1/audit";
@@ -18,7 +18,7 @@ const PAGE: u64 = 1000;
 
 const LISTED: &[Column] = &[
     Column::new("ID", "id"),
-    Column::new("AT", "at"),
+    Column::with("AT", "at", |row| moment(&row["at"])),
     Column::new("ACTOR", "actor"),
     Column::new("ACTION", "action"),
     Column::new("TARGET", "target"),

@@ -6,7 +6,7 @@ use crate::arguments::{Global, KeyAlgorithm, KeyCommand, KeyPurpose};
 use crate::connection::Connection;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::output::{Column, many, one, plain, safe};
+use crate::output::{Column, many, moment, one, plain, safe};
 use crate::prompt;
 
 /// Path of the keys.
@@ -17,9 +17,9 @@ const LISTED: &[Column] = &[
     Column::new("PURPOSE", "purpose"),
     Column::new("ALGORITHM", "algorithm"),
     Column::new("STATE", "state"),
-    Column::new("SIGNS FROM", "signs_from"),
-    Column::new("RETIRED", "retired_at"),
-    Column::new("VERIFIES UNTIL", "verifies_until"),
+    Column::with("SIGNS FROM", "signs_from", |row| moment(&row["signs_from"])),
+    Column::with("RETIRED", "retired_at", |row| moment(&row["retired_at"])),
+    Column::with("VERIFIES UNTIL", "verifies_until", |row| moment(&row["verifies_until"])),
 ];
 
 const SHOWN: &[Column] = &[

@@ -9,7 +9,7 @@ use crate::arguments::{Global, SessionCommand};
 use crate::connection::Connection;
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
-use crate::output::{Column, many, plain, safe};
+use crate::output::{Column, many, moment, plain, safe};
 use crate::prompt;
 
 /// Path of one's own sessions.
@@ -19,9 +19,9 @@ const LISTED: &[Column] = &[
     Column::new("ID", "id"),
     Column::new("DEVICE", "device"),
     Column::new("ADDRESS", "address"),
-    Column::new("CREATED", "created_at"),
-    Column::new("LAST USED", "last_used_at"),
-    Column::new("EXPIRES", "expires_at"),
+    Column::with("CREATED", "created_at", |row| moment(&row["created_at"])),
+    Column::with("LAST USED", "last_used_at", |row| moment(&row["last_used_at"])),
+    Column::with("EXPIRES", "expires_at", |row| moment(&row["expires_at"])),
     Column::with("CURRENT", "current", |row| if row["current"] == true { "yes" } else { "" }.to_owned()),
 ];
 

@@ -9,7 +9,7 @@ use crate::arguments::Global;
 use crate::connection::{Connection, Means};
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::output::{Column, one};
+use crate::output::{Column, Format, one};
 use crate::token::absolute;
 
 const SHOWN: &[Column] = &[
@@ -60,7 +60,12 @@ pub(crate) async fn run(context: &mut Context, global: &Global) -> Outcome {
             Err(failure) => return Err(failure),
         }
     }
-    one(context, SHOWN, &shown)
+    let mut columns = SHOWN.to_vec();
+    if context.format == Format::Table {
+        // An operator has no address, and a session's token no scope.
+        columns.retain(|column| !shown[column.field].is_null());
+    }
+    one(context, &columns, &shown)
 }
 
 fn verified(keys: &KeySet, expected: &Expected, token: &SecretString) -> Outcome<Value> {
