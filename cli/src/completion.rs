@@ -172,6 +172,7 @@ fn silent() -> Context {
     context.stdout = Box::new(io::sink());
     context.stderr = Box::new(io::sink());
     context.interactive = false;
+    context.error_colour = false;
     context
 }
 

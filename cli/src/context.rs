@@ -11,6 +11,10 @@ use crate::failure::Outcome;
 use crate::output::Format;
 use crate::prompt::{Prompt, TerminalPrompt};
 
+const RED: &str = "\x1b[1;31m";
+const YELLOW: &str = "\x1b[1;33m";
+const PLAIN: &str = "\x1b[0m";
+
 /// The surroundings of one command.
 #[expect(clippy::struct_excessive_bools, reason = "facts about a terminal that do not exclude each other")]
 pub struct Context {
@@ -30,6 +34,8 @@ pub struct Context {
     pub(crate) width: Option<u16>,
     /// Whether colours are wanted on standard output.
     pub(crate) colour: bool,
+    /// Whether colours are wanted on standard error.
+    pub(crate) error_colour: bool,
     /// The environment.
     pub(crate) environment: BTreeMap<String, String>,
     /// The working folder.
@@ -72,6 +78,7 @@ impl Context {
                 })
                 .flatten(),
             colour: stdout_terminal && wanted,
+            error_colour: io::stderr().is_terminal() && wanted,
             folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             environment,
             now: OffsetDateTime::now_utc,
@@ -99,7 +106,21 @@ impl Context {
 
     /// A warning; also told with `--quiet`.
     pub(crate) fn warn(&mut self, text: &str) {
-        let _ = writeln!(self.stderr, "warning: {text}");
+        let word = self.word("warning:", YELLOW);
+        let _ = writeln!(self.stderr, "{word} {text}");
+    }
+
+    /// An error, its first word in red on a terminal.
+    pub(crate) fn error(&mut self, text: &str) {
+        let text = match text.strip_prefix("error:") {
+            Some(rest) => format!("{}{rest}", self.word("error:", RED)),
+            None => text.to_owned(),
+        };
+        let _ = write!(self.stderr, "{text}");
+    }
+
+    fn word(&self, word: &str, colour: &str) -> String {
+        if self.error_colour { format!("{colour}{word}{PLAIN}") } else { word.to_owned() }
     }
 
     /// A variable that is set and not empty.

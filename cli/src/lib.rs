@@ -59,7 +59,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, mut context: Context) 
             // What was written before the failure is still data.
             let _ = context.stdout.flush();
             if !failure.silent {
-                let _ = write!(context.stderr, "{}", failure.text(context.verbose));
+                context.error(&failure.text(context.verbose));
             }
             failure.exit
         }
@@ -82,7 +82,7 @@ fn parsed(
             Ok(Some(arguments))
         }
         Err(error) if error.use_stderr() => {
-            let _ = writeln!(context.stderr, "{}", in_three_lines(&error.render().to_string()));
+            context.error(&format!("{}\n", in_three_lines(&error.render().to_string())));
             let mut failure = Failure::new(Exit::Usage, "");
             failure.silent = true;
             Err(failure)

@@ -1,5 +1,7 @@
 //! `platform login` and `logout`: a session that later commands use, and its end.
 
+use url::{Host, Url};
+
 use crate::api::{Api, Bearer};
 use crate::arguments::{Global, LoginArguments};
 use crate::connection::{Connection, given_token};
@@ -19,6 +21,12 @@ pub(crate) async fn login(context: &mut Context, global: &Global, arguments: Log
     let same = before.as_ref().filter(|entry| entry.url == connection.url);
     let email = arguments.email.or_else(|| same.and_then(|entry| entry.user.clone()));
     let email = prompt::value(context, email, "E-mail address", "--email ADDRESS")?;
+    if in_the_clear(&connection.url) {
+        context.warn(&format!(
+            "{} is not encrypted: whoever is on the way reads the password and the tokens",
+            connection.url
+        ));
+    }
     let api = connection.anonymous()?;
     let answer = sign_in::by_password(context, &api, &email, arguments.password, &arguments.files).await?;
     let tokens = Tokens::of_answer(&answer, (context.now)())?;
@@ -53,6 +61,17 @@ pub(crate) async fn login(context: &mut Context, global: &Global, arguments: Log
         context.warn("PLATFORM_TOKEN is set, and is used before this session.");
     }
     Ok(())
+}
+
+/// Whether what is sent there can be read on the way: this machine's own addresses have no way.
+fn in_the_clear(url: &Url) -> bool {
+    let local = match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    };
+    url.scheme() == "http" && !local
 }
 
 /// Ends the session of a context, or of all.
@@ -131,4 +150,23 @@ pub(super) async fn remove(
     end(context, connection, name, &entry).await?;
     connection.contexts.remove(name);
     connection.contexts.save()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_the_clear_is_warned_of_unless_it_stays_on_this_machine() {
+        for (url, clear) in [
+            ("http://staging.example.com/", true),
+            ("http://10.0.0.1:8001/", true),
+            ("https://staging.example.com/", false),
+            ("http://127.0.0.1:8001/", false),
+            ("http://[::1]:8001/", false),
+            ("http://localhost:8001/", false),
+        ] {
+            assert_eq!(in_the_clear(&Url::parse(url).unwrap()), clear, "{url}");
+        }
+    }
 }

@@ -233,3 +233,47 @@ fn a_command_that_only_does_something_writes_nothing_to_standard_output() {
     silent(&["reload"]);
     silent(&["logout"]);
 }
+
+/// Commands that ask before they do what can't be undone, with the arguments they need.
+const ASKING: &[(&str, &[&str])] = &[
+    ("migrate down", &[]),
+    ("migrate redo", &[]),
+    ("migrate fresh", &[]),
+    ("user reset-second-factor", &["bob@example.com"]),
+    ("user delete", &["bob@example.com"]),
+    ("role delete", &["editor"]),
+    ("session revoke", &["--user", "bob@example.com"]),
+    ("service-account revoke-secret", &["orders", "1"]),
+    ("service-account delete", &["orders"]),
+    ("key retire", &["KEY"]),
+];
+
+#[test]
+fn what_can_t_be_undone_asks_first_or_wants_a_yes() {
+    let platform = prepared();
+    let place = &platform.place;
+    let keys = place.run(&["key", "list", "-o", "json"]).done().json();
+    let key = keys[0]["kid"].as_str().unwrap();
+    let mut commands = Vec::new();
+    runnable(&cli::tree(), "", &mut commands);
+    let takes_yes = |words: &str| {
+        let tree = cli::tree();
+        let found = words.split(' ').try_fold(&tree, |found, word| found.find_subcommand(word));
+        found.is_some_and(|command| command.get_arguments().any(|argument| argument.get_id() == "yes"))
+    };
+    for words in commands.iter().filter(|words| takes_yes(words)) {
+        let asking = ASKING.iter().find(|(known, _)| known == words);
+        let (_, arguments) = asking.unwrap_or_else(|| panic!("{words} takes --yes: put it into this test"));
+        let arguments = arguments.iter().map(|argument| if *argument == "KEY" { key } else { argument });
+        let line: Vec<&str> = words.split(' ').chain(arguments).collect();
+        place.run(&line).failed(2, "--yes");
+    }
+    let destroying = ["delete", "fresh", "down", "redo", "retire", "revoke-secret"];
+    for words in &commands {
+        let verb = words.rsplit(' ').next().unwrap();
+        assert!(!destroying.contains(&verb) || takes_yes(words), "{words} destroys, and takes no --yes");
+    }
+    // Nothing has happened.
+    place.run(&["user", "show", "bob@example.com"]).done();
+    assert_eq!(place.run(&["key", "list", "-o", "json"]).done().json()[0]["retired_at"], Value::Null);
+}

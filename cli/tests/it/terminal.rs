@@ -116,9 +116,13 @@ fn tables_fit_the_terminal() {
 fn colours_are_for_terminals_and_go_with_no_color() {
     let place = Place::new();
     assert!(on_terminal(&place, 80, "routes", &[]).1.contains('\u{1b}'));
+    let refused = on_terminal(&place, 80, "user list", &[]).1;
+    assert!(refused.contains("\u{1b}[1;31merror:"), "{refused}");
+    assert!(place.run(&["user", "list"]).ended(5).stderr.starts_with("error: "));
     assert!(!place.run(&["routes"]).done().stdout.contains('\u{1b}'));
     let place = place.with("NO_COLOR", "1");
     assert!(!on_terminal(&place, 80, "routes", &[]).1.contains('\u{1b}'));
+    assert!(!on_terminal(&place, 80, "user list", &[]).1.contains('\u{1b}'));
 }
 
 fn without_escapes(text: &str) -> String {
