@@ -202,6 +202,22 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: Option<RoutesCommand>,
     },
+    /// Tell how the platform stands that runs here
+    #[command(after_help = "Exit code 1 where it can't serve, 5 where none runs.")]
+    Status,
+    /// Find what is wrong with this installation, why, and how to mend it; changes nothing
+    #[command(
+        after_help = "Tells what is not as it should be; with --verbose, or in another form than a table, every check.\n\
+                            Exit code 1 where a fault is found."
+    )]
+    Doctor {
+        /// Services to look at [default: those that run here, else all]
+        #[arg(value_parser = operation::service_names())]
+        services: Vec<String>,
+        /// How much should be free on the disk of the data folder, in MiB
+        #[arg(long, env = "PLATFORM_DOCTOR_FREE", value_name = "MIB", default_value_t = 512)]
+        free: u64,
+    },
     /// Write the OpenAPI document of the gateway; needs no running server
     #[command(name = "openapi")]
     OpenApi {

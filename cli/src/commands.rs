@@ -4,6 +4,7 @@ mod audit;
 mod completions;
 mod config;
 mod context;
+mod doctor;
 mod key;
 mod login;
 mod man;
@@ -17,6 +18,7 @@ mod service;
 mod service_account;
 mod session;
 mod sign_in;
+mod status;
 mod token;
 mod user;
 mod whoami;
@@ -47,6 +49,8 @@ pub(crate) fn run(arguments: Arguments, context: &mut Context) -> Outcome {
         Verb::Service { verb } => small(service::run(context, &global, verb)),
         Verb::Routes { verb: None } => small(routes::run(context, &global)),
         Verb::Routes { verb: Some(verb) } => small(routes::explain::run(context, &global, verb)),
+        Verb::Status => small(status::run(context, &global)),
+        Verb::Doctor { services, free } => small(doctor::run(context, &global, &services, free)),
         Verb::OpenApi { file } => small(openapi::run(context, &global, file.as_deref())),
         Verb::Completions { shell } => completions::run(context, shell),
         Verb::Man { command, folder, markdown } => man::run(context, &command, folder.as_deref(), markdown),

@@ -22,6 +22,21 @@ pub(crate) fn prepare(folder: &Path) -> Outcome {
     Ok(())
 }
 
+/// Whether [`prepare`] would succeed; makes nothing that is not there.
+pub(crate) fn would_hold(folder: &Path) -> Outcome {
+    if folder.is_dir() {
+        return prepare(folder);
+    }
+    let above = folder.ancestors().skip(1).find(|ancestor| ancestor.exists());
+    let above = above.filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let refused = if folder.exists() || !above.is_dir() {
+        Some(io::Error::from(io::ErrorKind::NotADirectory))
+    } else {
+        rustix::fs::access(above, rustix::fs::Access::WRITE_OK).err().map(io::Error::from)
+    };
+    refused.map_or(Ok(()), |error| Err(unusable(folder, &error)))
+}
+
 /// A database file that is there must be writable too: its folder alone is not enough.
 pub(crate) fn check_file(path: &Path) -> Outcome {
     match OpenOptions::new().read(true).write(true).open(path) {
@@ -121,6 +136,16 @@ pub(crate) fn master_key_or_new(settings: &Settings) -> Outcome<MasterKey> {
 /// Whether others on this machine than the file's owner may read it.
 pub(crate) fn is_open_to_others(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o077 != 0)
+}
+
+/// Whether everybody on this machine may read it.
+pub(crate) fn is_readable_by_everybody(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o004 != 0)
+}
+
+/// The mode of a file or folder, without its kind; nothing where it is not there.
+pub(crate) fn mode(path: &Path) -> Option<u32> {
+    fs::metadata(path).ok().map(|data| data.permissions().mode() & 0o7777)
 }
 
 /// Writes a file whole or not at all.

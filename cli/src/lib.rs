@@ -11,6 +11,8 @@ mod context;
 mod contexts;
 mod data_folder;
 mod failure;
+mod metrics;
+mod ops;
 mod output;
 mod prompt;
 mod run_file;

@@ -22,6 +22,7 @@ pub(crate) mod revocation;
 pub(crate) mod rotation;
 pub(crate) mod second_factor;
 pub(crate) mod service_accounts;
+pub(crate) mod session_count;
 pub(crate) mod sessions;
 pub(crate) mod succession;
 pub(crate) mod throttle;

@@ -29,7 +29,7 @@ pub use document::{documents, operations, public_document};
 pub use explain::{Explain, explain};
 pub use identity::{
     master_key::{BadMasterKey, MasterKey},
-    operator::{OPERATOR_TOKEN_TIME, OperatorError, operator_token},
+    operator::{OPERATOR_TOKEN_TIME, OperatorError, master_key_fits, operator_token},
 };
 pub use mail::{BadTemplate, BadTransport, Templates, Transport};
 pub use policy::rate_limit::{By, NotARule, RateRule};

@@ -36,6 +36,7 @@ use crate::{
         revocation::Revoked,
         second_factor::SecondFactors,
         service_accounts::ServiceAccounts,
+        session_count,
         sessions::{Lifetimes, Sessions},
         throttle::{self, Throttle},
         watch::{self, Watch},
@@ -481,6 +482,7 @@ impl Service {
         let (stopped, answered) = (CancellationToken::new(), CancellationToken::new());
         let following = tokio::spawn(watch.run(answered.clone()));
         let sending = tokio::spawn(Arc::clone(&parts.outbox).run(answered.clone()));
+        let counting = tokio::spawn(session_count::keep(parts.database.clone(), answered.clone()));
         let sharing = tokio::spawn(keep(parts.valkey.clone(), answered.clone()));
         for (upstream, handshake) in &own {
             tokio::spawn(Arc::clone(upstream).watch(answered.clone()));
@@ -506,6 +508,7 @@ impl Service {
         for (what, task) in [
             ("watch over revocations and keys", following),
             ("sending of letters", sending),
+            ("count of sessions", counting),
             ("connection to Valkey", sharing),
         ] {
             if task.await.is_err() {

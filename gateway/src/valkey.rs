@@ -52,6 +52,16 @@ impl ValkeyUrl {
     }
 }
 
+impl ValkeyUrl {
+    /// Whether it is there and takes writes.
+    ///
+    /// # Errors
+    /// Why not; nothing of the URL is in it.
+    pub async fn probe(self) -> Result<(), String> {
+        Valkey::closed(self).connect().await.map_err(|gone| gone.to_string())
+    }
+}
+
 /// A Valkey that is there, or gone.
 pub(crate) struct Valkey {
     client: Arc<Client>,
@@ -73,13 +83,17 @@ pub(crate) enum Gone {
 impl Valkey {
     /// Connected, where that is possible at once; the rest is [`Valkey::run`]'s.
     pub(crate) async fn open(url: ValkeyUrl) -> Self {
-        // Two providers are compiled in, and rustls would not choose between them. One that is chosen already stays.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let valkey = Self { client: url.0, connection: ArcSwapOption::empty(), lost: Notify::new() };
+        let valkey = Self::closed(url);
         if let Err(gone) = valkey.connect().await {
             told_gone(&gone);
         }
         valkey
+    }
+
+    fn closed(url: ValkeyUrl) -> Self {
+        // Two providers are compiled in, and rustls would not choose between them. One that is chosen already stays.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        Self { client: url.0, connection: ArcSwapOption::empty(), lost: Notify::new() }
     }
 
     /// Asks Valkey, if it is there.

@@ -3,7 +3,9 @@
 //! SQLite takes one writer at a time, so a [`Database`] has one connection that writes and a pool that reads; on
 //! PostgreSQL both are the same pool. Every write goes through [`Database::begin_write`].
 
+mod copy;
 mod error;
+mod examine;
 mod listen;
 mod schema;
 mod url;
@@ -17,6 +19,7 @@ use sea_orm::{
 };
 
 pub use self::{
+    copy::copy_sqlite,
     error::{DatabaseError, is_duplicate},
     listen::notify,
     schema::Schema,

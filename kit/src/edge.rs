@@ -101,10 +101,13 @@ impl<E> Edge<E> {
         Self { proxies, ..self }
     }
 
-    /// The trace of a request: a believed caller's, else one that begins here.
+    /// The trace of a request: a believed caller's, else one that begins here. A proxy that is not believed is counted.
     fn trace(&self, request: &Request) -> Trace {
         let peer = || request.remote_addr().as_socket_addr().map(std::net::SocketAddr::ip);
         let believed = self.trust == Trust::Peer || peer().is_some_and(|peer| self.proxies.trusts(peer));
+        if !believed && request.headers().contains_key("x-forwarded-for") {
+            metrics::unbelieved_proxy(self.service);
+        }
         let told = believed.then(|| Trace::accept(request.headers())).flatten();
         told.unwrap_or_else(|| Trace::begin(spans::are_exported()))
     }

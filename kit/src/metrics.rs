@@ -96,6 +96,8 @@ struct Measured {
     looked: Family<Looked, Counter>,
     hedged: Family<Hedged, Counter>,
     tunnels: Tunnels,
+    unbelieved: Family<Listener, Counter>,
+    sessions: Family<Listener, Gauge>,
 }
 
 /// Tunnels between clients and services.
@@ -169,6 +171,18 @@ impl Measured {
             hedged.clone(),
         );
         let tunnels = Tunnels::new(&mut registry);
+        let unbelieved = Family::default();
+        registry.register(
+            "unbelieved_proxy",
+            "Requests with X-Forwarded-For from a peer that is no trusted proxy",
+            unbelieved.clone(),
+        );
+        let sessions = Family::default();
+        registry.register(
+            "sessions_open",
+            "Sessions that have neither ended nor run out, of all replicas",
+            sessions.clone(),
+        );
         Self {
             registry,
             requests,
@@ -180,6 +194,8 @@ impl Measured {
             looked,
             hedged,
             tunnels,
+            unbelieved,
+            sessions,
         }
     }
 }
@@ -202,6 +218,11 @@ pub(crate) fn begun(service: &'static str) {
     MEASURED.in_flight.get_or_create(&Listener { service }).inc();
 }
 
+/// A request tells of another client than its peer, who is not believed.
+pub(crate) fn unbelieved_proxy(service: &'static str) {
+    MEASURED.unbelieved.get_or_create(&Listener { service }).inc();
+}
+
 /// A request has got its answer, or its client went away.
 pub(crate) fn answered(service: &'static str, operation: &str, status: u16, duration: Duration) {
     MEASURED.in_flight.get_or_create(&Listener { service }).dec();
@@ -220,6 +241,11 @@ pub fn called(service: &str, status: Option<u16>, duration: Duration) {
 pub fn contract_violated(service: &str, operation: &str, kind: &'static str) {
     let labels = Broken { service: service.to_owned(), operation: operation.to_owned(), kind };
     MEASURED.violations.get_or_create(&labels).inc();
+}
+
+/// So many sessions are open.
+pub fn sessions_open(service: &'static str, count: u64) {
+    MEASURED.sessions.get_or_create(&Listener { service }).set(i64::try_from(count).unwrap_or(i64::MAX));
 }
 
 /// A rate limit refused a request.

@@ -26,7 +26,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::opening::Opened;
-pub use self::tls::{TLS_CERTIFICATE, TLS_KEY, Tls, TlsFault, TlsFiles};
+pub use self::tls::{CertificateFacts, TLS_CERTIFICATE, TLS_KEY, Tls, TlsFault, TlsFiles};
 
 /// What one listener takes.
 #[derive(Debug, Clone, Copy)]

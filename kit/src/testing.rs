@@ -11,13 +11,15 @@ mod faults;
 mod gateway;
 mod log;
 mod postgres;
+mod server;
 mod valkey;
 
 pub use self::{
-    database::TestDatabase,
+    database::{TestDatabase, execute},
     faults::{Fault, FaultServer},
     gateway::TestGateway,
     log::log,
+    server::TestPostgres,
     valkey::TestValkey,
 };
 

@@ -51,6 +51,15 @@ impl SqlStore {
         Self { database }
     }
 
+    /// Whether there is anybody who can administer: an active user with the role `admin`.
+    ///
+    /// # Errors
+    /// As any query.
+    pub async fn has_active_admin(&self) -> Result<bool, UsersError> {
+        let found = active_admins().one(self.database.reader()).await.map_err(failed)?;
+        Ok(found.is_some())
+    }
+
     /// The database.
     #[must_use]
     pub fn database(&self) -> &Database {
@@ -150,14 +159,15 @@ async fn another_active_admin(transaction: &DatabaseTransaction, id: UserId) -> 
         let lock = format!("SELECT pg_advisory_xact_lock({ADMINS_LOCK})");
         transaction.execute_unprepared(&lock).await.map_err(failed)?;
     }
-    let others = user::Entity::find()
-        .filter(user::Column::Id.ne(id.0))
+    let others =
+        active_admins().filter(user::Column::Id.ne(id.0)).count(transaction).await.map_err(failed)?;
+    if others == 0 { Err(UsersError::LastAdmin) } else { Ok(()) }
+}
+
+fn active_admins() -> sea_orm::Select<user::Entity> {
+    user::Entity::find()
         .filter(user::Column::IsActive.eq(true))
         .filter(user::Column::Id.in_subquery(list::with_role(contract::Role::ADMIN.as_str())))
-        .count(transaction)
-        .await
-        .map_err(failed)?;
-    if others == 0 { Err(UsersError::LastAdmin) } else { Ok(()) }
 }
 
 async fn insert_within(transaction: &DatabaseTransaction, mut user: User) -> Result<User, UsersError> {

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use crate::services;
 
 /// The services that there are, as values of an argument.
-fn service_names() -> PossibleValuesParser {
+pub(super) fn service_names() -> PossibleValuesParser {
     PossibleValuesParser::new(std::iter::once(&services::GATEWAY).chain(services::NAMES).copied())
 }
 

@@ -6,6 +6,7 @@ mod running;
 mod start;
 
 use kit::telemetry::LogGuard;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use time::format_description::well_known::Rfc3339;
 
 use crate::arguments::{Global, ServeArguments};
@@ -47,6 +48,7 @@ pub(crate) fn run(context: &mut Context, global: &Global, arguments: &ServeArgum
         arguments.listen.iter().map(|address| ("gateway.listen", address.clone(), "--listen")).collect();
     let settings = settings::load(context, global, &flags)?.settings;
     let logs = telemetry::start(context, &settings, true);
+    raise_descriptor_limit();
     let _spans = telemetry::export_spans(&settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -60,6 +62,15 @@ pub(crate) fn run(context: &mut Context, global: &Global, arguments: &ServeArgum
     // A task that hangs must not keep the process.
     runtime.shutdown_background();
     outcome
+}
+
+/// As many open files as this process may have: every connection is one, and the limit at first is that of a shell.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    if let Err(error) = raised {
+        tracing::debug!(%error, "the limit on open files stays as it was");
+    }
 }
 
 async fn serve(context: &mut Context, global: &Global, mut reloading: Reloading, plan: &Plan) -> Outcome {

@@ -4,6 +4,7 @@
 mod audit;
 mod completion;
 mod configuration;
+mod doctor;
 mod exchange;
 mod explain;
 mod forms;
@@ -22,6 +23,7 @@ mod service;
 mod service_account;
 mod session;
 mod starting;
+mod status;
 mod stopping;
 mod storm;
 mod terminal;

@@ -3,9 +3,10 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use contract::{Role, Subject};
-use kit::database::{Database, DatabaseError};
+use kit::database::{Database, DatabaseError, DatabaseUrl};
 use secrecy::SecretString;
 
+use super::master_key::MasterKey;
 use super::{
     access_token::{self, Grant},
     keys::{Keys, Purpose, SigningFault},
@@ -33,6 +34,21 @@ impl From<SigningFault> for OperatorError {
     fn from(fault: SigningFault) -> Self {
         Self::Key(fault.to_string())
     }
+}
+
+/// Whether this master key opens the signing keys in the gateway's database; `None` where there are none yet.
+///
+/// # Errors
+/// As any query, also where the schema is not there.
+pub async fn master_key_fits(url: &DatabaseUrl, key: &MasterKey) -> Result<Option<bool>, DatabaseError> {
+    let database = Database::connect(url, 1, "platform-operator").await?;
+    let stored = store::keys::all(&database).await;
+    if let Err(error) = database.close().await {
+        tracing::debug!(%error, "the database was not closed cleanly");
+    }
+    let stored = stored?;
+    let sealed = stored.iter().find(|stored| !stored.private_sealed.is_empty());
+    Ok(sealed.map(|sealed| key.open(&sealed.kid, &sealed.private_sealed).is_ok()))
 }
 
 /// Signs a token for the operator, good for [`OPERATOR_TOKEN_TIME`], with the role `admin` and no user behind it.

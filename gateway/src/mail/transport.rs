@@ -77,6 +77,18 @@ impl Transport {
         Ok(Self { smtp, from: from.parse()? })
     }
 
+    /// Whether the server is there and lets us in; no letter is sent.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn probe(&self) -> Result<(), String> {
+        match self.smtp.test_connection().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("it closed the connection".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
     /// The sender's name, where there is one.
     pub(crate) fn name(&self) -> Option<&str> {
         self.from.name.as_deref()

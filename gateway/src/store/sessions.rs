@@ -4,7 +4,7 @@ use contract::{SessionId, Timestamp, UserId};
 use kit::database::{Database, DatabaseError};
 use sea_orm::{
     ActiveValue::Set,
-    Condition, ConnectionTrait, DatabaseTransaction, DbBackend, QueryOrder, QuerySelect,
+    Condition, ConnectionTrait, DatabaseTransaction, DbBackend, PaginatorTrait, QueryOrder, QuerySelect,
     entity::prelude::*,
     sea_query::{Expr, LockType},
 };
@@ -107,6 +107,15 @@ pub(crate) async fn add(database: &Database, session: NewSession) -> Result<(), 
     row::Entity::insert(row).exec_without_returning(&transaction).await?;
     transaction.commit().await?;
     Ok(())
+}
+
+/// How many have neither ended nor run out.
+pub(crate) async fn count_open(database: &Database, now: Timestamp) -> Result<u64, DatabaseError> {
+    Ok(row::Entity::find()
+        .filter(row::Column::EndedAt.is_null())
+        .filter(row::Column::ExpiresAt.gt(now.microseconds()))
+        .count(database.reader())
+        .await?)
 }
 
 /// Reads a session.

@@ -9,7 +9,9 @@ use std::{
 use arc_swap::ArcSwap;
 use rustls::{
     ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    client::verify_server_name,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+    server::ParsedCertificate,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -107,6 +109,36 @@ impl Tls {
         stream: S,
     ) -> io::Result<TlsStream<S>> {
         TlsAcceptor::from(self.0.load_full()).accept(stream).await
+    }
+}
+
+/// What a certificate says of itself.
+#[derive(Debug)]
+pub struct CertificateFacts {
+    /// From when it is good, in seconds since 1970.
+    pub not_before: i64,
+    /// Until when.
+    pub not_after: i64,
+    certificate: CertificateDer<'static>,
+}
+
+impl CertificateFacts {
+    /// Of the first certificate in this file, the listener's own; nothing where there is none.
+    #[must_use]
+    pub fn read(path: &Path) -> Option<Self> {
+        let certificate = CertificateDer::from_pem_file(path).ok()?;
+        let (_, parsed) = x509_parser::parse_x509_certificate(&certificate).ok()?;
+        let (not_before, not_after) =
+            (parsed.validity().not_before.timestamp(), parsed.validity().not_after.timestamp());
+        Some(Self { not_before, not_after, certificate })
+    }
+
+    /// Whether it is made out to this host.
+    #[must_use]
+    pub fn names(&self, host: &str) -> bool {
+        let Ok(name) = ServerName::try_from(host.trim_matches(['[', ']'])) else { return false };
+        ParsedCertificate::try_from(&self.certificate)
+            .is_ok_and(|certificate| verify_server_name(&certificate, &name).is_ok())
     }
 }
 

@@ -80,15 +80,16 @@ impl Drop for TestDatabase {
 
 async fn run(server: &str, statement: &str) {
     let url = server.parse().expect("PLATFORM_TEST_POSTGRES_URL is a PostgreSQL URL with a database name");
-    let database = Database::connect_single(&url, "platform-test").await.unwrap_or_else(|error| {
+    execute(&url, statement).await;
+}
+
+/// Runs a statement, or several, in this database.
+pub async fn execute(url: &DatabaseUrl, statement: &str) {
+    let database = Database::connect_single(url, "platform-test").await.unwrap_or_else(|error| {
         panic!(
             "no PostgreSQL at {url} ({error}): unset PLATFORM_TEST_POSTGRES_URL to have the tests start one"
         )
     });
-    database
-        .reader()
-        .execute_unprepared(statement)
-        .await
-        .expect("the test server's user may create databases");
+    database.reader().execute_unprepared(statement).await.expect("the statement is right");
     database.close().await.expect("the connection closes");
 }

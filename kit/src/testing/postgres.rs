@@ -36,7 +36,7 @@ pub(super) fn server() -> String {
     start(&home)
 }
 
-fn user() -> String {
+pub(super) fn user() -> String {
     let output = Command::new("id").arg("-u").output().expect("id runs");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
@@ -91,7 +91,7 @@ fn stop(data: &Path) -> Vec<&OsStr> {
 }
 
 /// The newest server installed.
-fn programs() -> PathBuf {
+pub(super) fn programs() -> PathBuf {
     let mut found: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
         .map(|entries| entries.filter_map(Result::ok).map(|entry| entry.path().join("bin")).collect())
         .unwrap_or_default();
@@ -108,7 +108,7 @@ fn on_path(program: &str) -> Option<PathBuf> {
 }
 
 /// PostgreSQL refuses to run as root.
-fn as_postgres(program: &Path) -> Command {
+pub(super) fn as_postgres(program: &Path) -> Command {
     let mut command = if user() == "0" {
         let mut command = Command::new("runuser");
         command.args(["-u", "postgres", "--"]).arg(program);
@@ -120,7 +120,7 @@ fn as_postgres(program: &Path) -> Command {
     command
 }
 
-fn run(command: &mut Command) {
+pub(super) fn run(command: &mut Command) {
     // Never a pipe to the server: it would keep the test waiting for the end of its output.
     let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
     assert!(status.is_ok_and(|status| status.success()), "failed: {command:?}");
