@@ -202,9 +202,44 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: Option<RoutesCommand>,
     },
+    /// Copy the embedded databases into a folder, also while the platform runs
+    #[command(
+        after_help = "The master key is left out unless --with-master-key is given: keep a copy of it apart.\n\
+                            Databases on PostgreSQL are backed up by pg_dump."
+    )]
+    Backup {
+        /// Folder to make [default: platform-backup-TIME]
+        #[arg(env = "PLATFORM_BACKUP_FOLDER")]
+        folder: Option<PathBuf>,
+        /// Put the master key in it too
+        #[arg(long, env = "PLATFORM_BACKUP_WITH_MASTER_KEY")]
+        with_master_key: bool,
+    },
+    /// Put a backup in the place of the embedded databases; what is there is kept beside them
+    #[command(after_help = "The platform must not run. Everything is checked before anything is moved.")]
+    Restore {
+        /// The folder that `platform backup` made
+        #[arg(env = "PLATFORM_RESTORE_FOLDER")]
+        folder: PathBuf,
+        /// Only this service's database
+        #[arg(long, value_parser = operation::service_names(), env = "PLATFORM_RESTORE_SERVICE")]
+        service: Vec<String>,
+        /// Don't ask
+        #[arg(long, short, env = "PLATFORM_YES")]
+        yes: bool,
+    },
     /// Tell how the platform stands that runs here
     #[command(after_help = "Exit code 1 where it can't serve, 5 where none runs.")]
     Status,
+    /// Watch the platform that runs here: rate, errors and latency by operation, services, sessions, cache
+    #[command(
+        after_help = "Needs a terminal; q ends it. Programs read /metrics, or `platform status -o json`."
+    )]
+    Top {
+        /// How often to look, such as 1s or 500ms
+        #[arg(long, env = "PLATFORM_TOP_EVERY", value_name = "TIME", default_value = "1s", value_parser = seconds)]
+        every: std::time::Duration,
+    },
     /// Find what is wrong with this installation, why, and how to mend it; changes nothing
     #[command(
         after_help = "Tells what is not as it should be; with --verbose, or in another form than a table, every check.\n\
@@ -250,6 +285,19 @@ pub(crate) enum Verb {
         #[arg(long, env = "PLATFORM_MAN_MARKDOWN", conflicts_with_all = ["command", "folder"])]
         markdown: bool,
     },
+}
+
+/// A time between looks: from a tenth of a second to a minute.
+fn seconds(text: &str) -> Result<std::time::Duration, String> {
+    let parsed = match text.strip_suffix("ms") {
+        Some(number) => number.parse::<u64>().ok(),
+        None => text
+            .strip_suffix('s')
+            .and_then(|number| number.parse::<u64>().ok())
+            .map(|number| number.saturating_mul(1000)),
+    };
+    let found = parsed.filter(|milliseconds| (100..=60_000).contains(milliseconds));
+    found.map(std::time::Duration::from_millis).ok_or_else(|| "a time from 100ms to 60s".to_owned())
 }
 
 /// The whole command, with the rules that hold for every argument of it.

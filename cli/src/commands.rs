@@ -1,6 +1,7 @@
 //! One function a command. Here the parsed arguments are handed to them, as plain values.
 
 mod audit;
+mod backup;
 mod completions;
 mod config;
 mod context;
@@ -20,6 +21,7 @@ mod session;
 mod sign_in;
 mod status;
 mod token;
+mod top;
 mod user;
 mod whoami;
 
@@ -49,6 +51,13 @@ pub(crate) fn run(arguments: Arguments, context: &mut Context) -> Outcome {
         Verb::Service { verb } => small(service::run(context, &global, verb)),
         Verb::Routes { verb: None } => small(routes::run(context, &global)),
         Verb::Routes { verb: Some(verb) } => small(routes::explain::run(context, &global, verb)),
+        Verb::Backup { folder, with_master_key } => {
+            small(backup::run(context, &global, folder, with_master_key))
+        }
+        Verb::Restore { folder, service, yes } => {
+            small(backup::restore::run(context, &global, &folder, &service, yes))
+        }
+        Verb::Top { every } => small(top::run(context, &global, every)),
         Verb::Status => small(status::run(context, &global)),
         Verb::Doctor { services, free } => small(doctor::run(context, &global, &services, free)),
         Verb::OpenApi { file } => small(openapi::run(context, &global, file.as_deref())),

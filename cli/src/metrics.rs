@@ -46,6 +46,15 @@ impl Metrics {
     }
 }
 
+/// What came of looking for answers in the cache: how many came out of it, and how many were asked for of a service.
+#[must_use]
+pub(crate) fn cache(metrics: &Metrics) -> Option<(f64, f64)> {
+    const NAME: &str = "platform_cache_requests_total";
+    let of = |results: &[&str]| metrics.sum(NAME, |sample| results.contains(&sample.label("result")));
+    let (hits, misses) = (of(&["hit", "collapsed", "stale_if_error"]), of(&["miss", "failed"]));
+    (hits.is_some() || misses.is_some()).then(|| (hits.unwrap_or_default(), misses.unwrap_or_default()))
+}
+
 /// `name{label="value",…} number`
 fn sample(line: &str) -> Option<Sample> {
     let end = line.find(['{', ' '])?;

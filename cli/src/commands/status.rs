@@ -13,7 +13,7 @@ use crate::arguments::Global;
 use crate::connection::Connection;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 use crate::ops::{Ops, Readiness};
 use crate::output::{Column, one, plain, safe};
 use crate::run_file::RunFile;
@@ -42,7 +42,7 @@ const COLUMNS: &[Column] = &[
 /// Tells it; exit code 1 where it can't serve, 5 where none runs.
 pub(crate) async fn run(context: &mut Context, global: &Global) -> Outcome {
     let connection = Connection::find(context, global)?;
-    if global.url.as_deref().is_some_and(|url| !url.is_empty()) && !connection.own {
+    if !connection.own {
         return elsewhere(context, &connection).await;
     }
     let settings = &connection.settings;
@@ -99,9 +99,10 @@ pub(super) fn listener(run: &RunFile) -> Option<SocketAddr> {
 }
 
 fn told(context: &Context, settings: &Settings, run: &RunFile, asked: &Asked) -> Value {
-    let metrics = &asked.metrics;
-    let total = |name: &str| metrics.sum(name, |_| true).map(whole);
-    let failed = metrics.sum("platform_requests_total", |sample| sample.label("status") == "5xx");
+    let measured = &asked.metrics;
+    let total = |name: &str| measured.sum(name, |_| true).map(whole);
+    let failed = measured.sum("platform_requests_total", |sample| sample.label("status") == "5xx");
+    let looked = metrics::cache(measured);
     let databases: BTreeMap<String, String> = served(run)
         .filter_map(|service| {
             Some((service.to_owned(), settings::database(settings, service).ok()?.to_string()))
@@ -139,8 +140,8 @@ fn told(context: &Context, settings: &Settings, run: &RunFile, asked: &Asked) ->
         },
         "sessions": total("platform_sessions_open"),
         "cache": {
-            "hits": total("platform_cache_hits_total"),
-            "misses": total("platform_cache_misses_total"),
+            "hits": looked.map(|(hits, _)| whole(hits)),
+            "misses": looked.map(|(_, misses)| whole(misses)),
             "bytes": total("platform_cache_bytes"),
         },
         "memory_bytes": memory(run.pid),

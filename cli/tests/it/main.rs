@@ -3,6 +3,11 @@
 
 mod audit;
 mod completion;
+mod backup;
+mod cases_configuration;
+mod cases_database;
+mod cases_log;
+mod cases_volume;
 mod configuration;
 mod doctor;
 mod exchange;

@@ -141,3 +141,21 @@ fn without_escapes(text: &str) -> String {
     }
     plain
 }
+
+#[test]
+fn top_shows_the_running_platform_until_q_and_gives_the_terminal_back() {
+    let place = Place::new();
+    let (code, shown) = on_terminal(&place, 80, "top", &[]);
+    assert_eq!(code, Some(5), "{shown}");
+    let platform = place.serve(&[]);
+    let place = &platform.place;
+    platform.create("ada@example.com", &["--admin"]);
+    place.run(&["top"]).failed(2, "platform status");
+    let (code, shown) = on_terminal(place, 80, "top --every 100ms", &[("create_user", "q")]);
+    assert_eq!(code, Some(0), "{shown}");
+    // What is blank already is not written.
+    for words in ["ready", "requests/s", "OPERATION", "services", "cache", "equal"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    assert!(shown.contains("\u{1b}[?1049h") && shown.trim_end().contains("\u{1b}[?1049l"), "{shown:?}");
+}
