@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on must fail")]
 
 mod audit;
-mod completion;
 mod backup;
 mod cases_configuration;
 mod cases_database;
 mod cases_log;
 mod cases_volume;
+mod completion;
 mod configuration;
 mod doctor;
 mod exchange;
