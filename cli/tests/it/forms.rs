@@ -26,6 +26,11 @@ fn table() -> BTreeMap<&'static str, Writes> {
     BTreeMap::from([
         ("serve", Text("its banner; it is no list, and ends with the platform")),
         ("reload", Nothing),
+        ("status", Things(&[])),
+        ("doctor", Things(&[])),
+        ("top", Text("a screen, on a terminal only; `platform status` is for programs")),
+        ("backup", Text("as `status`, and makes a folder each time")),
+        ("restore", Nothing),
         ("migrate up", Things(&["--dry-run"])),
         ("migrate down", Things(&["--dry-run"])),
         ("migrate redo", Things(&["--dry-run"])),
