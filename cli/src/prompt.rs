@@ -183,14 +183,20 @@ pub(crate) fn value(
     }
 }
 
+/// Refuses, before anything is looked at, where a destructive command would ask and nobody could answer.
+pub(crate) fn answerable(context: &Context, yes: bool) -> Outcome {
+    if yes || context.interactive {
+        return Ok(());
+    }
+    Err(Failure::usage("this needs a yes, and this is no terminal to ask on").next("Add --yes."))
+}
+
 /// Lets a destructive command go on: by `--yes`, or by a person.
 pub(crate) fn confirmed(context: &mut Context, yes: bool, question: &str) -> Outcome {
     if yes {
         return Ok(());
     }
-    if !context.interactive {
-        return Err(Failure::usage("this needs a yes, and this is no terminal to ask on").next("Add --yes."));
-    }
+    answerable(context, yes)?;
     if asked(context.prompt.confirm(question))? {
         Ok(())
     } else {

@@ -241,6 +241,7 @@ fn a_command_that_only_does_something_writes_nothing_to_standard_output() {
 
 /// Commands that ask before they do what can't be undone, with the arguments they need.
 const ASKING: &[(&str, &[&str])] = &[
+    ("restore", &["backup"]),
     ("migrate down", &[]),
     ("migrate redo", &[]),
     ("migrate fresh", &[]),

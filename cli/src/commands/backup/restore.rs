@@ -56,6 +56,7 @@ pub(crate) async fn run(
     only: &[String],
     yes: bool,
 ) -> Outcome {
+    prompt::answerable(context, yes)?;
     let settings = settings::load(context, global, &[])?.settings;
     let folder = context.folder.join(folder);
     let manifest = Manifest::read(&folder)?;
