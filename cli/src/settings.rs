@@ -189,6 +189,7 @@ pub(crate) fn checked_gateway(
         trusted_proxies,
         mail,
         docs: gateway.docs,
+        admin: gateway.admin,
     })
 }
 

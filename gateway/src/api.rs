@@ -2,6 +2,8 @@
 
 pub(crate) mod account;
 pub(crate) mod account_pages;
+pub(crate) mod admin_page;
+pub(crate) mod all_sessions;
 pub(crate) mod audit;
 pub(crate) mod audit_trail;
 pub(crate) mod auth;
@@ -12,10 +14,12 @@ pub(crate) mod fixed;
 mod guess;
 pub(crate) mod keys;
 pub(crate) mod metadata;
+mod next_page;
 pub(crate) mod oauth;
 pub(crate) mod password;
 pub(crate) mod second_factor;
 pub(crate) mod service_accounts;
+pub(crate) mod services;
 pub(crate) mod sessions;
 pub(crate) mod signing_keys;
 pub(crate) mod tokens;

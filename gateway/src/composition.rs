@@ -28,7 +28,8 @@ use poem_openapi::{OpenApi, OpenApiService};
 use crate::{
     api::{
         account::AccountApi,
-        account_pages,
+        account_pages, admin_page,
+        all_sessions::AllSessionsApi,
         audit::AuditApi,
         audit_trail::AuditTrail,
         auth::AuthApi,
@@ -40,6 +41,7 @@ use crate::{
         password::PasswordApi,
         second_factor::SecondFactorApi,
         service_accounts::ServiceAccountsApi,
+        services::ServicesApi,
         sessions::SessionsApi,
         signing_keys::SigningKeysApi,
         tokens::TokensApi,
@@ -53,6 +55,7 @@ use crate::{
         limited::{Limited, Limiting},
         proxied::Binding,
     },
+    standing::Standings,
     tunnels::HandshakeToken,
 };
 
@@ -143,6 +146,12 @@ pub(crate) fn public(
         }
         route = docs::routes(route, &parts.declared);
     }
+    if parts.admin {
+        for path in admin_page::paths() {
+            paths.add(path, Method::GET);
+        }
+        route = admin_page::routes(route);
+    }
     let route = route.nest_no_strip("/", api.into_endpoint()).map_to_response();
     let route = Door { inner: route, bound: Arc::clone(&parts.declared), shared: Arc::new(shared(parts)) };
     let route =
@@ -219,7 +228,7 @@ fn accounts(parts: &Parts) -> impl OpenApi + use<> {
     (account, second_factor)
 }
 
-/// Signing keys, service accounts with their tokens, and what admins do to others' sessions.
+/// Signing keys, service accounts with their tokens, others' sessions, and how services stand.
 fn administration(parts: &Parts) -> impl OpenApi + use<> {
     let signing_keys = SigningKeysApi { keyring: Arc::clone(&parts.keyring), trail: trail(parts) };
     let service_accounts =
@@ -241,5 +250,7 @@ fn administration(parts: &Parts) -> impl OpenApi + use<> {
         throttle: Arc::clone(&parts.throttle),
         trail: trail(parts),
     };
-    (signing_keys, service_accounts, oauth, tokens, user_sessions)
+    let all_sessions = AllSessionsApi { sessions: Arc::clone(&parts.sessions) };
+    let services = ServicesApi { standings: Standings::of(parts) };
+    (signing_keys, service_accounts, oauth, tokens, user_sessions, all_sessions, services)
 }

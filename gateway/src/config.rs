@@ -95,6 +95,8 @@ pub struct Config {
     pub mail: Mail,
     /// Whether `/docs`, `/redoc` and the documents are served.
     pub docs: bool,
+    /// Whether `/admin` is served.
+    pub admin: bool,
 }
 
 /// How letters are written and sent.

@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::{
     api::{
-        account, audit, auth, oauth, password, second_factor, service_accounts, sessions, signing_keys,
-        tokens, user_sessions,
+        account, all_sessions, audit, auth, oauth, password, second_factor, service_accounts, services,
+        sessions, signing_keys, tokens, user_sessions,
     },
     identity::service_accounts::Known,
     services::typed,
@@ -47,6 +47,8 @@ pub fn documents() -> Result<Vec<(&'static str, Value)>, DocumentError> {
         ("gateway", document::of::<oauth::OAuthApi>(&oauth::policies())?),
         ("gateway", document::of::<tokens::TokensApi>(&tokens::policies())?),
         ("gateway", document::of::<user_sessions::UserSessionsApi>(&user_sessions::policies())?),
+        ("gateway", document::of::<all_sessions::AllSessionsApi>(&all_sessions::policies())?),
+        ("gateway", document::of::<services::ServicesApi>(&services::policies())?),
     ];
     documents.extend(typed::documents()?);
     Ok(documents)

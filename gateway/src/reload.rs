@@ -130,6 +130,7 @@ impl Reloader {
             cache,
             limit: config.body_limit(),
             docs: config.docs,
+            admin: config.admin,
             ..old.clone()
         };
         self.current.0.store(Arc::new(Current::of(&parts, &self.operations)));

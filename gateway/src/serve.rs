@@ -300,6 +300,7 @@ pub(crate) async fn parts(
         rate_limit: config.rate_limits(),
         limit: config.body_limit(),
         docs: config.docs,
+        admin: config.admin,
     })
 }
 
@@ -473,11 +474,7 @@ impl Service {
         let own: Vec<_> = pairs()
             .map(|((_, upstream), (_, handshake))| (Arc::clone(upstream), Arc::clone(handshake)))
             .collect();
-        let standings = Standings {
-            own: own.clone(),
-            declared: Arc::clone(&parts.declared),
-            cache: Arc::clone(&parts.cache),
-        };
+        let standings = Standings::of(&parts);
         // What requests stand on goes on until the last of them is answered.
         let (stopped, answered) = (CancellationToken::new(), CancellationToken::new());
         let following = tokio::spawn(watch.run(answered.clone()));

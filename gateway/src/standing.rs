@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::{
     cache::Cache,
     handshake::{Agreement, Break, Handshake},
+    parts::Parts,
     services::declared::Bound,
     upstream::{InstanceHealth, Upstream},
 };
@@ -22,13 +23,13 @@ pub(crate) const PATH: &str = "/services";
 /// One service.
 #[derive(Debug, Serialize)]
 pub(crate) struct ServiceStanding {
-    service: String,
-    instances: Vec<InstanceHealth>,
+    pub(crate) service: String,
+    pub(crate) instances: Vec<InstanceHealth>,
     /// How the contract it serves stands to the one it was bound by.
-    agreement: Agreement,
+    pub(crate) agreement: Agreement,
     /// What breaks operations, which are shut off for it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    breaks: Vec<Break>,
+    pub(crate) breaks: Vec<Break>,
 }
 
 impl ServiceStanding {
@@ -46,9 +47,9 @@ impl ServiceStanding {
 #[derive(Clone)]
 pub(crate) struct Standings {
     /// The platform's own.
-    pub(crate) own: Vec<(Arc<Upstream>, Arc<Handshake>)>,
-    pub(crate) declared: Arc<ArcSwap<Bound>>,
-    pub(crate) cache: Arc<Cache>,
+    own: Vec<(Arc<Upstream>, Arc<Handshake>)>,
+    declared: Arc<ArcSwap<Bound>>,
+    cache: Arc<Cache>,
 }
 
 #[derive(Serialize)]
@@ -57,11 +58,28 @@ struct Told {
 }
 
 impl Standings {
-    fn told(&self) -> Told {
+    /// Of what these parts bind.
+    pub(crate) fn of(parts: &Parts) -> Self {
+        let pairs = parts.upstreams.all().into_iter().zip(parts.handshakes.all());
+        Self {
+            own: pairs
+                .map(|((_, upstream), (_, handshake))| (Arc::clone(upstream), Arc::clone(handshake)))
+                .collect(),
+            declared: Arc::clone(&parts.declared),
+            cache: Arc::clone(&parts.cache),
+        }
+    }
+
+    /// How each service stands now, the platform's own first.
+    pub(crate) fn all(&self) -> Vec<ServiceStanding> {
         let mut services: Vec<ServiceStanding> =
             self.own.iter().map(|(upstream, handshake)| ServiceStanding::of(upstream, handshake)).collect();
         services.extend(self.declared.load().standings());
-        Told { services }
+        services
+    }
+
+    fn told(&self) -> Told {
+        Told { services: self.all() }
     }
 
     /// `/metrics`, with how each instance and each contract stands at that moment; what is not bound any more has no series.

@@ -9,6 +9,7 @@ use poem::Request;
 use poem_openapi::{ApiResponse, Object, OpenApi, Tags, param::Query};
 use serde::{Deserialize, Serialize};
 
+use super::next_page::next_page;
 use crate::{
     identity::audit::Audit,
     store::audit::{Chain, Entry, Filter},
@@ -118,7 +119,7 @@ impl AuditApi {
         let limit = limit.0.unwrap_or(PAGE);
         let rows = self.audit.page(&filter, before.0, limit).await?;
         let full = u32::try_from(rows.len()).is_ok_and(|count| count == limit);
-        let next = rows.last().filter(|_| full).map(|(id, _)| next_link(request, *id));
+        let next = rows.last().filter(|_| full).map(|(id, _)| next_page(request, id));
         Ok(Listed::Ok(Json(rows.into_iter().filter_map(|(id, entry)| listed(id, entry)).collect()), next))
     }
 
@@ -150,15 +151,4 @@ fn listed(id: i64, entry: Entry) -> Option<AuditEntry> {
         outcome: entry.outcome,
         detail: Nullable(entry.detail),
     })
-}
-
-/// The request's own query with `before` set to the last id of this page.
-fn next_link(request: &Request, last: i64) -> String {
-    let uri = request.original_uri();
-    let kept = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
-    let query = url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(kept.filter(|(key, _)| key != "before"))
-        .append_pair("before", &last.to_string())
-        .finish();
-    format!("<{}?{query}>; rel=\"next\"", uri.path())
 }

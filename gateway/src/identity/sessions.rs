@@ -209,6 +209,15 @@ impl Sessions {
         Ok(sessions::of_user(&self.database, user, kit::clock::now()).await?)
     }
 
+    /// Live sessions of everybody, the newest first, below the id `before`.
+    pub(crate) async fn page(
+        &self,
+        before: Option<&SessionId>,
+        limit: u32,
+    ) -> Result<Vec<ListedSession>, SessionFault> {
+        Ok(sessions::page(&self.database, before, limit, kit::clock::now()).await?)
+    }
+
     /// Ends one session and every token of it.
     pub(crate) async fn end(&self, id: &SessionId, reason: Reason) -> Result<(), SessionFault> {
         let transaction = self.database.begin_write().await?;

@@ -29,6 +29,7 @@ pub(crate) struct StoredSession {
 /// A live session as its owner sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct ListedSession {
+    pub(crate) user: UserId,
     pub(crate) id: SessionId,
     pub(crate) device: Option<String>,
     pub(crate) address: Option<String>,
@@ -146,8 +147,29 @@ pub(crate) async fn of_user(
     Ok(rows.into_iter().filter_map(listed).collect())
 }
 
+/// Live sessions of everybody, the newest first, below the id `before`. Ids rise with time, so the primary key orders them.
+pub(crate) async fn page(
+    database: &Database,
+    before: Option<&SessionId>,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Vec<ListedSession>, DatabaseError> {
+    let now = now.microseconds();
+    let mut select = row::Entity::find()
+        .filter(row::Column::EndedAt.is_null())
+        .filter(row::Column::ExpiresAt.gt(now))
+        .filter(row::Column::AbsoluteExpiresAt.gt(now))
+        .order_by_desc(row::Column::Id)
+        .limit(u64::from(limit));
+    if let Some(before) = before {
+        select = select.filter(row::Column::Id.lt(before.as_str()));
+    }
+    Ok(select.all(database.reader()).await?.into_iter().filter_map(listed).collect())
+}
+
 fn listed(row: row::Model) -> Option<ListedSession> {
     Some(ListedSession {
+        user: UserId(row.user_id),
         id: row.id.parse().ok()?,
         device: row.device,
         address: row.address,

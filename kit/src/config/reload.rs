@@ -14,6 +14,7 @@ pub const RELOADED: &[&str] = &[
     "gateway.rate_limit",
     "gateway.second_factor_roles",
     "gateway.docs",
+    "gateway.admin",
     "gateway.tls_certificate",
     "gateway.tls_key",
     "mail.require_verified_address",

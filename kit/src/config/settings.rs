@@ -124,6 +124,7 @@ pub struct GatewaySettings {
     pub rate_limit: Option<String>,
     pub valkey_url: Option<SecretString>,
     pub docs: bool,
+    pub admin: bool,
 }
 
 /// `[users]`

@@ -274,6 +274,13 @@ pub const SETTINGS: &[Setting] = &[
         "Off where the API should not describe itself to the outside.",
     ),
     plain(
+        "gateway.admin",
+        Kind::Bool,
+        "true",
+        "Serve /admin, the page for administrators.",
+        "It does nothing that the API does not let its user do. Off where no browser should administer the platform.",
+    ),
+    plain(
         "users.listen",
         Kind::Address,
         "127.0.0.1:8002",

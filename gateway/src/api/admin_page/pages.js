@@ -1,0 +1,64 @@
+// A list that is read page by page, by the cursors that its answers give.
+
+import { fill, h } from "./dom.js";
+import { count } from "./format.js";
+import { call } from "./session.js";
+import { button } from "./parts.js";
+
+/**
+ * Shows `path` in `table`, and the way to the pages before and after it below. `load(query)` begins anew at the first page;
+ * `again()` reads the page that is shown once more. `unit` is what is counted.
+ */
+export function pages({ path, table, signal, unit = "entries", size = 25, prepare = async (rows) => rows }) {
+  const element = h("nav", { class: "pages", "aria-label": "Pages" });
+  let visited = [];
+  let latest = 0;
+
+  async function read(target, back) {
+    latest += 1;
+    const mine = latest;
+    table.busy();
+    try {
+      const answer = await call("GET", target, { signal });
+      const rows = await prepare(answer.body);
+      if (mine !== latest || signal.aborted) return;
+      table.fill(rows);
+      show(answer, back);
+    } catch (problem) {
+      if (mine !== latest || signal.aborted) return;
+      if (!("kind" in problem)) throw problem;
+      table.fail(problem, () => read(target, back));
+    }
+  }
+
+  function show({ body, next, total }, back) {
+    const turn = (name, to, pages) => {
+      const made = button(name, () => {
+        visited = pages;
+        read(to, name);
+      });
+      made.disabled = !to;
+      return made;
+    };
+    const here = visited[visited.length - 1];
+    const before = (visited.length - 1) * size;
+    const told = body.length
+      ? `${count(before + 1)}–${count(before + body.length)}${Number.isNaN(total) ? "" : ` of ${count(total)}`} ${unit}`
+      : `No ${unit}`;
+    const earlier = turn("Previous", visited[visited.length - 2], visited.slice(0, -1));
+    const later = turn("Next", next, next ? [...visited, next] : visited);
+    fill(element, h("p", { class: "soft", role: "status" }, told), here && h("div", { class: "actions" }, earlier, later));
+    // The button that was pressed is a new one now, or the other where the list ends.
+    if (back) [later, earlier].filter((one) => !one.disabled).sort((one) => (one.textContent === back ? -1 : 1))[0]?.focus();
+  }
+
+  return {
+    element,
+    load(query = {}) {
+      const kept = Object.entries(query).filter(([, value]) => value !== "" && value !== undefined && value !== null);
+      visited = [`${path}?${new URLSearchParams([...kept, ["limit", String(size)]])}`];
+      return read(visited[0]);
+    },
+    again: () => read(visited[visited.length - 1]),
+  };
+}
