@@ -65,9 +65,8 @@ pub(crate) fn paths() -> impl Iterator<Item = &'static str> {
 
 /// Adds the page to a router.
 pub(crate) fn routes(route: Route) -> Route {
-    let page =
-        Fixed::new("text/html; charset=utf-8", POLICY, include_str!("admin_page/page.html"));
-    ASSETS
-        .into_iter()
-        .fold(route.at(PAGE, page), |route, (path, kind, text)| route.at(path, Fixed::new(kind, POLICY, text)))
+    let page = Fixed::new("text/html; charset=utf-8", POLICY, include_str!("admin_page/page.html"));
+    ASSETS.into_iter().fold(route.at(PAGE, page), |route, (path, kind, text)| {
+        route.at(path, Fixed::new(kind, POLICY, text))
+    })
 }

@@ -2,17 +2,18 @@
 
 import { fill, h, id } from "./dom.js";
 
-/** A field with a label. `type` is that of an input, or `choice` (one of `options`) or `choices` (any of `options`). */
-export function field(name, label, { type = "text", hint, value = "", options = [], optional = false, ...attributes } = {}) {
+/** A field with a label. `type` is that of an input, or `choice` (one of `options`) or `choices` (any of `options`); `unseen` where the label is for screen readers alone. */
+export function field(name, label, { type = "text", hint, value = "", options = [], optional = false, unseen = false, ...attributes } = {}) {
   const key = id(name);
   const fault = h("p", { class: "fault", id: `${key}-fault` });
   const told = hint ? h("p", { class: "hint", id: `${key}-hint` }, hint) : null;
   const described = [`${key}-fault`, hint && `${key}-hint`].filter(Boolean).join(" ");
   const made = type === "choices" ? choices : type === "choice" ? choice : input;
+  if (unseen) attributes["aria-label"] = label;
   const built = made({ key, name, label: marked(label, optional), type, value, options, described, attributes });
   return {
     name,
-    element: h("div", { class: "field" }, built.label, told, built.element, fault),
+    element: h("div", { class: "field" }, unseen ? null : built.label, told, built.element, fault),
     read: built.read,
     focus: () => built.focusable().focus(),
     /** Shows these faults; none takes away what was shown. */
@@ -39,14 +40,14 @@ function choice({ key, name, label, value, options, described, attributes }) {
   return { label: h("label", { for: key }, label), element, read: () => element.value, focusable: () => element };
 }
 
-function choices({ key, name, label, value, options, described }) {
+function choices({ key, name, label, value, options, described, attributes }) {
   const boxes = options.map(([of, text, about]) => {
     const box = h("input", { type: "checkbox", name, value: of, checked: value.includes(of) });
     return { box, element: h("label", { class: "check" }, box, h("span", {}, text, about && h("span", { class: "soft" }, about))) };
   });
   const element = h(
     "div",
-    { role: "group", class: "checks", "aria-labelledby": `${key}-label`, "aria-describedby": described },
+    { role: "group", class: "checks", "aria-labelledby": attributes["aria-label"] ? null : `${key}-label`, "aria-describedby": described, ...attributes },
     boxes.map((one) => one.element),
   );
   return {

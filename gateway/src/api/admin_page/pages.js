@@ -7,9 +7,9 @@ import { button } from "./parts.js";
 
 /**
  * Shows `path` in `table`, and the way to the pages before and after it below. `load(query)` begins anew at the first page;
- * `again()` reads the page that is shown once more. `unit` is what is counted.
+ * `again()` reads the page that is shown once more. `unit` is what is counted, one and more of it.
  */
-export function pages({ path, table, signal, unit = "entries", size = 25, prepare = async (rows) => rows }) {
+export function pages({ path, table, signal, unit = ["entry", "entries"], size = 25, prepare = async (rows) => rows }) {
   const element = h("nav", { class: "pages", "aria-label": "Pages" });
   let visited = [];
   let latest = 0;
@@ -40,16 +40,20 @@ export function pages({ path, table, signal, unit = "entries", size = 25, prepar
       made.disabled = !to;
       return made;
     };
-    const here = visited[visited.length - 1];
-    const before = (visited.length - 1) * size;
-    const told = body.length
-      ? `${count(before + 1)}–${count(before + body.length)}${Number.isNaN(total) ? "" : ` of ${count(total)}`} ${unit}`
-      : `No ${unit}`;
+    const told = range((visited.length - 1) * size, body.length, total);
     const earlier = turn("Previous", visited[visited.length - 2], visited.slice(0, -1));
     const later = turn("Next", next, next ? [...visited, next] : visited);
-    fill(element, h("p", { class: "soft", role: "status" }, told), here && h("div", { class: "actions" }, earlier, later));
+    fill(element, h("p", { class: "soft", role: "status" }, told), (!earlier.disabled || !later.disabled) && h("div", { class: "actions" }, earlier, later));
     // The button that was pressed is a new one now, or the other where the list ends.
     if (back) [later, earlier].filter((one) => !one.disabled).sort((one) => (one.textContent === back ? -1 : 1))[0]?.focus();
+  }
+
+  /** `26–50 of 1,204 users`, or as much of that as is known. */
+  function range(before, rows, total) {
+    const [one, more] = unit;
+    if (!rows) return `No ${more}`;
+    if (before === 0 && rows === 1 && !(total > 1)) return `1 ${one}`;
+    return `${count(before + 1)}–${count(before + rows)}${Number.isNaN(total) ? "" : ` of ${count(total)}`} ${more}`;
   }
 
   return {

@@ -68,7 +68,7 @@ export function shell({ user, leave }) {
       menu.focus();
     }
   });
-  const skip = h("a", { class: "skip", href: "#/", on: { click: (event) => {
+  const skip = h("a", { class: "skip", href: "#main", on: { click: (event) => {
     // The address is the view's; only the focus moves.
     event.preventDefault();
     main.focus();

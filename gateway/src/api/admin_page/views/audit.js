@@ -37,11 +37,9 @@ export function view(place, { query, signal }) {
     const input = h("input", { id: id(name), autocomplete: "off", spellcheck: "false", maxlength: 100, ...attributes });
     input.value = wanted[name];
     input.addEventListener("input", () => {
+      wanted[name] = input.value.trim();
       clearTimeout(timer);
-      timer = setTimeout(() => {
-        wanted[name] = input.value.trim();
-        load();
-      }, PAUSE);
+      timer = setTimeout(load, PAUSE);
     });
     return h("div", {}, h("label", { for: input.id }, label), input);
   };
@@ -129,8 +127,20 @@ function what({ action, outcome, detail }) {
   );
 }
 
-/** `create_user` as words. */
-const words = (action) => sentence(action.replaceAll("_", " ")).slice(0, -1);
+/** Operations whose names say little to who does not call them. */
+const NAMES = {
+  create_access_token: "Sign in",
+  refresh_access_token: "Stay signed in",
+  log_out: "Sign out",
+  patch_user: "Change user",
+  update_user: "Change user",
+  patch_me: "Change own account",
+  update_me: "Change own account",
+  patch_service_account: "Change service account",
+};
+
+/** An operation as words. */
+const words = (action) => NAMES[action] || sentence(action.replaceAll("_", " ")).slice(0, -1);
 
 function somebody(text, number, user) {
   if (!number) return h("span", { class: "clip mono", title: text }, text);

@@ -16,7 +16,7 @@ export function view(place, { signal }) {
     waiting: 10,
     empty: "No operation is like that.",
     columns: [
-      { label: "Path", kind: "wide", cell: (one) => h("span", { class: "line" }, h("span", { class: `method ${one.method}` }, one.method.toUpperCase()), h("code", { class: "path" }, one.path)) },
+      { label: "Path", kind: "wide", cell: (one) => h("span", { class: "operation" }, h("span", { class: `method ${one.method}` }, one.method.toUpperCase()), h("code", { class: "path" }, one.path)) },
       { label: "What it does", cell: (one) => one.summary || one.id },
       { label: "Group", cell: (one) => one.group },
       { label: "Who", kind: "nowrap", cell: (one) => one.who },

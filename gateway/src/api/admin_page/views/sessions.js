@@ -5,14 +5,14 @@ import { confirm } from "../dialog.js";
 import { fill, h } from "../dom.js";
 import { called, device } from "../format.js";
 import { pages } from "../pages.js";
-import { badge, button, heading, person, time } from "../parts.js";
+import { button, heading, person, time } from "../parts.js";
 import { all } from "../people.js";
 import { call } from "../session.js";
 import { table } from "../table.js";
 
 export function view(place, { signal }) {
   const list = sessionsTable("Sessions", { whose: true, ended: () => shown.again(), path: (session) => `/api_v1/users/${session.user_id}/sessions` });
-  const shown = pages({ path: "/api_v1/sessions", table: list, signal, unit: "sessions", prepare: withUsers });
+  const shown = pages({ path: "/api_v1/sessions", table: list, signal, unit: ["session", "sessions"], prepare: withUsers });
   fill(
     place,
     heading("Sessions", {
@@ -37,7 +37,7 @@ export function sessionsTable(caption, { whose, waiting, ended, path }) {
     {
       label: "Device",
       kind: "wide",
-      cell: (session) => h("span", { class: "stack" }, h("span", { class: "clip", title: session.device }, device(session.device)), session.current && badge("This one", "good")),
+      cell: (session) => h("span", { class: "clip", title: session.device }, device(session.device)),
     },
     { label: "Address", cell: ({ address }) => h("code", {}, address || "–") },
     { label: "Signed in", kind: "nowrap", cell: (session) => time(session.created_at) },
@@ -48,7 +48,7 @@ export function sessionsTable(caption, { whose, waiting, ended, path }) {
 }
 
 function endButton(session, { ended, path }) {
-  if (session.current) return h("span", { class: "soft" }, "Yours");
+  if (session.current) return h("span", { class: "soft" }, "This one");
   const what = `${device(session.device)}${session.user ? ` of ${called(session.user)}` : ""}`;
   const ask = async () => {
     const done = await confirm({

@@ -39,7 +39,7 @@ function content({ user, etag, known, path, signal, load }) {
       "div",
       { class: "person summary" },
       avatar(user, "large"),
-      h("div", { class: "person-text" }, h("span", {}, user.email, " ", state(user)), h("span", { class: "soft" }, "Number ", String(user.id), ", created ", time(user.created_at))),
+      h("div", { class: "person-text" }, h("span", {}, h("span", {}, user.email), state(user)), h("span", { class: "soft" }, "Number ", String(user.id), ", created ", time(user.created_at))),
       h("div", { class: "actions" }, turnButton(user, load), button("Reset password", () => reset(user, path), { kind: "plain small" })),
     ),
     h("div", { class: "columns" }, profile({ user, etag, path, load }), rolesCard({ user, etag, known, path, load })),
@@ -82,7 +82,7 @@ function rolesCard({ user, etag, known, path, load }) {
   return card(
     "Roles",
     { note: "What they may do. A change holds at once." },
-    form([field("roles", "Roles", { type: "choices", value: user.roles, options })], { action: "Save roles", start: false, submit }),
+    form([field("roles", "Roles", { type: "choices", value: user.roles, options, unseen: true })], { action: "Save roles", start: false, submit }),
   );
 }
 

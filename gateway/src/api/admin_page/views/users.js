@@ -30,7 +30,7 @@ export function view(place, { query, signal }) {
       begin();
       frame.querySelector(`th[aria-sort] button`)?.focus();
     });
-    list = pages({ path: "/api_v1/users", table: users, signal, unit: "users" });
+    list = pages({ path: "/api_v1/users", table: users, signal, unit: ["user", "users"] });
     fill(frame, users.element, list.element);
     load();
   };
@@ -39,11 +39,9 @@ export function view(place, { query, signal }) {
   search.value = wanted.q;
   let timer = 0;
   search.addEventListener("input", () => {
+    wanted.q = search.value.trim();
     clearTimeout(timer);
-    timer = setTimeout(() => {
-      wanted.q = search.value.trim();
-      load();
-    }, PAUSE);
+    timer = setTimeout(load, PAUSE);
   });
   signal.addEventListener("abort", () => clearTimeout(timer));
   const filter = (name, label, options) => {
