@@ -102,6 +102,7 @@ pub(crate) struct ServicesApi {
     pub(crate) standings: Standings,
 }
 
+#[expect(clippy::unused_async, reason = "operations are async")]
 #[OpenApi]
 impl ServicesApi {
     /// List services

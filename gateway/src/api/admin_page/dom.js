@@ -1,7 +1,7 @@
 // Elements made of values, never of markup: whatever a text holds, it is shown as that text.
 
 const SVG = "http://www.w3.org/2000/svg";
-const LINKS = /^(#|\/|otpauth:)/;
+const LINKS = /^(#|\/(?!\/)|otpauth:)/;
 
 /** An element with attributes, listeners (`on: { click }`) and children: nodes, texts, lists of them; null and false are left out. */
 export function h(name, attributes = {}, ...children) {

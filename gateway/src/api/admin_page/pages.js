@@ -10,7 +10,9 @@ import { button } from "./parts.js";
  * `again()` reads the page that is shown once more. `unit` is what is counted, one and more of it.
  */
 export function pages({ path, table, signal, unit = ["entry", "entries"], size = 25, prepare = async (rows) => rows }) {
-  const element = h("nav", { class: "pages", "aria-label": "Pages" });
+  const told = h("p", { class: "soft", role: "status" });
+  const turns = h("div", { class: "actions" });
+  const element = h("nav", { class: "pages", "aria-label": "Pages" }, told, turns);
   let visited = [];
   let latest = 0;
 
@@ -40,10 +42,10 @@ export function pages({ path, table, signal, unit = ["entry", "entries"], size =
       made.disabled = !to;
       return made;
     };
-    const told = range((visited.length - 1) * size, body.length, total);
     const earlier = turn("Previous", visited[visited.length - 2], visited.slice(0, -1));
     const later = turn("Next", next, next ? [...visited, next] : visited);
-    fill(element, h("p", { class: "soft", role: "status" }, told), (!earlier.disabled || !later.disabled) && h("div", { class: "actions" }, earlier, later));
+    fill(told, range((visited.length - 1) * size, body.length, total));
+    fill(turns, (!earlier.disabled || !later.disabled) && [earlier, later]);
     // The button that was pressed is a new one now, or the other where the list ends.
     if (back) [later, earlier].filter((one) => !one.disabled).sort((one) => (one.textContent === back ? -1 : 1))[0]?.focus();
   }

@@ -52,7 +52,7 @@ export function shell({ user, leave }) {
     "div",
     { class: "account" },
     avatar(user),
-    h("div", { class: "person-text" }, h("span", { class: "ellipsis strong" }, called(user)), h("span", { class: "soft ellipsis" }, user.email)),
+    h("div", { class: "person-text" }, h("span", { class: "ellipsis strong" }, called(user)), called(user) !== user.email && h("span", { class: "soft ellipsis" }, user.email)),
     h("button", { type: "button", class: "button ghost", on: { click: leave }, title: "Sign out" }, icon("out"), h("span", { class: "unseen" }, "Sign out")),
   );
   const side = h(

@@ -112,8 +112,7 @@ export function auditTable(caption, { waiting }) {
       { label: "What", kind: "wide", cell: what },
       { label: "Who", cell: ({ actor, who }) => somebody(actor, numbered(actor), who) },
       { label: "On what", cell: ({ target, whom }) => (target ? somebody(target, ofUser(target), whom) : h("span", { class: "soft" }, "–")) },
-      { label: "From", cell: ({ address }) => (address ? h("code", {}, address) : h("span", { class: "soft" }, "–")) },
-      { label: "When", kind: "nowrap", cell: ({ at }) => time(at) },
+      { label: "When, from where", kind: "nowrap", cell: ({ at, address }) => h("div", { class: "stack" }, time(at), address && h("code", { class: "soft" }, address)) },
     ],
   });
 }

@@ -1,13 +1,11 @@
 // How the platform is, in one look.
 
-import { h } from "../dom.js";
+import { fill, h } from "../dom.js";
 import { count, counted } from "../format.js";
 import { card, heading, into, linkButton, time, waiting } from "../parts.js";
 import { call, me } from "../session.js";
-import { called } from "../format.js";
 import { auditTable, named } from "./audit.js";
 import { health } from "./services.js";
-import { fill } from "../dom.js";
 
 /** As many entries of the audit log are shown. */
 const LATELY = 8;
@@ -37,7 +35,7 @@ export function view(place, { signal }) {
   const lately = auditTable("What happened lately", { waiting: LATELY });
   fill(
     place,
-    heading(`Hello, ${called(me()).split(" ")[0]}`, { note: "This is how your platform is right now." }),
+    heading(me().first_name ? `Hello, ${me().first_name}` : "Hello", { note: "This is how your platform is right now." }),
     h("ul", { class: "tiles" }, tiles),
     card("Lately", { actions: [linkButton("All of it", "#/audit")], className: "flush" }, lately.element),
   );

@@ -24,6 +24,7 @@ export function view(place, { signal }) {
   });
   const search = h("input", { id: id("search"), type: "search", placeholder: "Path or words", autocomplete: "off", spellcheck: "false" });
   const told = h("p", { class: "soft", role: "status" });
+  const docs = linkButton("Try them in the docs", "/docs");
   let all = [];
   const narrow = () => {
     const wanted = search.value.trim().toLowerCase().split(/\s+/);
@@ -39,12 +40,13 @@ export function view(place, { signal }) {
     } catch (problem) {
       if (signal.aborted) return;
       const off = problem.status === 404;
+      docs.hidden = off;
       list.fail(off ? new Problem(404, { detail: "The document is not served here (gateway.docs is off)" }) : problem, off ? null : load);
     }
   };
   fill(
     place,
-    heading("Routes", { note: "Every operation that is served, those of bound services too.", actions: [linkButton("Try them in the docs", "/docs")] }),
+    heading("Routes", { note: "Every operation that is served, those of bound services too.", actions: [docs] }),
     h(
       "form",
       { role: "search", class: "toolbar", on: { submit: (event) => event.preventDefault() } },

@@ -6,7 +6,7 @@ import { fill, h } from "../dom.js";
 import { called } from "../format.js";
 import { field, form } from "../form.js";
 import { icon } from "../icons.js";
-import { avatar, button, card, facts, heading, into, linkButton, time, waiting } from "../parts.js";
+import { avatar, button, card, facts, into, linkButton, time, waiting } from "../parts.js";
 import { clear } from "../people.js";
 import { call, me } from "../session.js";
 import { auditTable, named } from "./audit.js";
