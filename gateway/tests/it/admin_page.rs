@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use kit::{on_both_databases, testing::TestDatabase};
-use reqwest::Client;
 use serde_json::Value;
 
 use crate::support::{Gateway, UsersDouble, config, problem};
@@ -51,7 +50,7 @@ async fn the_admin_page_is_whole_and_lets_nothing_in_from_elsewhere() {
         let etag = answer.headers()["etag"].clone();
         let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
         let text = answer.text().await.unwrap();
-        assert_eq!(kind.starts_with("text/javascript"), path.ends_with(".js"), "{path}: {kind}");
+        assert_eq!(kind.starts_with("text/javascript"), scripts.contains(path), "{path}: {kind}");
         let again = gateway.get(path).header("if-none-match", etag).send().await.unwrap();
         assert_eq!(again.status(), 304, "{path}");
         for forbidden in [
@@ -140,7 +139,8 @@ async fn an_admin_reads_how_services_stand_and_nobody_else_does() {
     let instance = &told[0]["instances"][0];
     assert_eq!((&instance["healthy"], &instance["breaker"]), (&true.into(), &"closed".into()), "{told}");
     assert_eq!(instance["url"].as_str().unwrap().trim_end_matches('/'), users.url());
-    let ops: Value = Client::new()
+    let ops: Value = gateway
+        .client
         .get(format!("http://{}/services", gateway.ops))
         .send()
         .await
