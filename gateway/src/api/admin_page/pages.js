@@ -12,7 +12,8 @@ import { button } from "./parts.js";
 export function pages({ path, table, signal, unit = ["entry", "entries"], size = 25, prepare = async (rows) => rows }) {
   const told = h("p", { class: "soft", role: "status" });
   const turns = h("div", { class: "actions" });
-  const element = h("nav", { class: "pages", "aria-label": "Pages" }, told, turns);
+  // Not seen before the first rows are there: it would jump.
+  const element = h("nav", { class: "pages", "aria-label": "Pages", hidden: true }, told, turns);
   let visited = [];
   let latest = 0;
 
@@ -44,6 +45,7 @@ export function pages({ path, table, signal, unit = ["entry", "entries"], size =
     };
     const earlier = turn("Previous", visited[visited.length - 2], visited.slice(0, -1));
     const later = turn("Next", next, next ? [...visited, next] : visited);
+    element.hidden = false;
     fill(told, range((visited.length - 1) * size, body.length, total));
     fill(turns, (!earlier.disabled || !later.disabled) && [earlier, later]);
     // The button that was pressed is a new one now, or the other where the list ends.
