@@ -3,6 +3,7 @@
 use kit::token::{Expected, KeySet};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::token::{expected, keys};
 use crate::arguments::Global;
@@ -10,7 +11,7 @@ use crate::connection::{Connection, Means};
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::{Column, Format, one};
-use crate::token::absolute;
+use crate::token::{absolute, explain};
 
 const SHOWN: &[Column] = &[
     Column::new("Platform", "url"),
@@ -20,6 +21,7 @@ const SHOWN: &[Column] = &[
     Column::new("E-mail", "email"),
     Column::new("Roles", "roles"),
     Column::new("Scope", "scope"),
+    Column::new("Audience", "audience"),
     Column::new("Session", "session"),
     Column::with("Token expires", "expires_at", |row| {
         row["expires_at"].as_i64().map(absolute).unwrap_or_default()
@@ -32,7 +34,10 @@ pub(crate) async fn run(context: &mut Context, global: &Global) -> Outcome {
     let (api, means) = connection.signed_in_by(context).await?;
     let token = api.token().await?;
     let anonymous = connection.anonymous()?;
-    let claims = verified(&keys(&anonymous).await?, &expected(&connection, &anonymous).await, &token)?;
+    let mut expected = expected(&connection, &anonymous).await;
+    // For whom a token is, a platform elsewhere need not say as this machine's settings do: it is shown, not held to them.
+    expected.audience = audience(&token, (context.now)()).unwrap_or(expected.audience);
+    let claims = verified(&keys(&anonymous).await?, &expected, &token)?;
     let mut shown = json!({
         "url": connection.url,
         "context": connection.name,
@@ -45,6 +50,7 @@ pub(crate) async fn run(context: &mut Context, global: &Global) -> Outcome {
         "email": Value::Null,
         "roles": claims["roles"],
         "scope": claims["scope"],
+        "audience": claims["aud"],
         "session": claims["sid"],
         "expires_at": claims["exp"],
     });
@@ -55,8 +61,8 @@ pub(crate) async fn run(context: &mut Context, global: &Global) -> Outcome {
                 shown["email"] = me.body["email"].clone();
                 shown["roles"] = me.body["roles"].clone();
             }
-            // A token of narrow scope may not read it: what it says has to do.
-            Err(failure) if failure.exit == Exit::NotAllowed && !claims["scope"].is_null() => {}
+            // A token of narrow scope may not read it (403): what it says has to do. One that is good no more is told a way in.
+            Err(failure) if failure.exit == Exit::NotAllowed && failure.next.is_none() => {}
             Err(failure) => return Err(failure),
         }
     }
@@ -66,6 +72,14 @@ pub(crate) async fn run(context: &mut Context, global: &Global) -> Outcome {
         columns.retain(|column| !shown[column.field].is_null());
     }
     one(context, &columns, &shown)
+}
+
+/// For whom a token says it is.
+fn audience(token: &SecretString, now: OffsetDateTime) -> Option<String> {
+    let explained = explain(token.expose_secret(), now).ok()?;
+    let claim = explained.claims.into_iter().find(|claim| claim.part == "claims" && claim.name == "aud")?;
+    let first = claim.value.get(0).cloned().unwrap_or(claim.value);
+    first.as_str().map(str::to_owned)
 }
 
 fn verified(keys: &KeySet, expected: &Expected, token: &SecretString) -> Outcome<Value> {

@@ -140,7 +140,8 @@ fn a_session_that_has_ended_is_told_and_nobody_becomes_the_operator() {
 
 #[test]
 fn several_platforms_are_told_apart_by_name_and_no_token_goes_to_another() {
-    let (one, two) = (Place::new().serve(&[]), Place::new().serve(&[]));
+    let (one, two) = (Place::new(), Place::new().with("PLATFORM__GATEWAY__AUDIENCE", "elsewhere"));
+    let (one, two) = (one.serve(&[]), two.serve(&[]));
     one.create("ada@example.com", &["--admin"]);
     two.create("bob@example.com", &[]);
     let (first, second) = (format!("http://{}", one.gateway()), format!("http://{}", two.gateway()));
@@ -155,7 +156,8 @@ fn several_platforms_are_told_apart_by_name_and_no_token_goes_to_another() {
     assert_eq!(names, ["local", name_of_second.as_str(), "one"]);
     assert_eq!(listed[1]["current"], true);
 
-    assert_eq!(whoami(&place, &[])["email"], "bob@example.com");
+    let bob = whoami(&place, &[]);
+    assert_eq!((&bob["email"], &bob["audience"]), (&json!("bob@example.com"), &json!("elsewhere")));
     assert_eq!(whoami(&place, &["--context", "one"])["email"], "ada@example.com");
     assert_eq!(whoami(&place, &["--url", &first])["email"], "ada@example.com");
     place.run(&["context", "use", "one"]).done();
