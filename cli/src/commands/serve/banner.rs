@@ -40,6 +40,9 @@ fn text(global: &Global, settings: &Settings, run: &RunFile, fresh: bool) -> Str
         if settings.gateway.docs {
             line("Docs", &format!("{url}/docs"));
         }
+        if settings.gateway.admin {
+            line("Admin", &format!("{url}/admin"));
+        }
         line("Health", &format!("{url}/healthz"));
     }
     if let Some(address) = run.ops {
