@@ -141,6 +141,12 @@ impl Api {
         self.send(&Request::json(Method::POST, path, body)).await
     }
 
+    /// POST of a body that is JSON already.
+    pub(crate) async fn post_text(&self, path: &str, body: String) -> Outcome<Answer> {
+        let body = Some((body, "application/json"));
+        self.send(&Request { body, ..Request::new(Method::POST, path) }).await
+    }
+
     /// POST without a body.
     pub(crate) async fn post_nothing(&self, path: &str) -> Outcome<Answer> {
         self.send(&Request::new(Method::POST, path)).await

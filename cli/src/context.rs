@@ -30,6 +30,8 @@ pub struct Context {
     pub(crate) stdin_terminal: bool,
     /// Whether standard output is a terminal.
     pub(crate) stdout_terminal: bool,
+    /// Whether standard error is a terminal.
+    pub(crate) stderr_terminal: bool,
     /// Columns of the terminal that shows standard output.
     pub(crate) width: Option<u16>,
     /// Whether colours are wanted on standard output.
@@ -61,15 +63,17 @@ impl Context {
             .collect();
         let stdout_terminal = io::stdout().is_terminal();
         let stdin_terminal = io::stdin().is_terminal();
+        let stderr_terminal = io::stderr().is_terminal();
         let wanted = environment.get("NO_COLOR").is_none_or(String::is_empty)
             && environment.get("TERM").is_none_or(|term| term != "dumb");
         Self {
             stdout: Box::new(BufWriter::new(io::stdout())),
             stderr: Box::new(io::stderr()),
             stdin: Box::new(io::stdin()),
-            interactive: stdin_terminal && io::stderr().is_terminal(),
+            interactive: stdin_terminal && stderr_terminal,
             stdin_terminal,
             stdout_terminal,
+            stderr_terminal,
             // A terminal that does not tell its size may have it in a variable.
             width: stdout_terminal
                 .then(|| {

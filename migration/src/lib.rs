@@ -10,6 +10,7 @@ mod connection;
 mod error;
 mod gateway;
 mod service;
+pub mod source;
 mod users;
 
 use std::time::Duration;

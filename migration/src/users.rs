@@ -4,6 +4,7 @@ mod m20261125_000001_users;
 mod m20261125_000002_roles;
 mod m20261125_000003_idempotency_keys;
 mod m20261125_000010_verified_address;
+mod m20261125_000030_search;
 
 use kit::database::Schema;
 use sea_orm_migration::MigrationTrait;
@@ -16,6 +17,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         "m20261125_000002_roles",
         "m20261125_000003_idempotency_keys",
         "m20261125_000010_verified_address",
+        "m20261125_000030_search",
     ],
 };
 
@@ -25,5 +27,6 @@ pub(crate) fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m20261125_000002_roles::Migration),
         Box::new(m20261125_000003_idempotency_keys::Migration),
         Box::new(m20261125_000010_verified_address::Migration),
+        Box::new(m20261125_000030_search::Migration),
     ]
 }

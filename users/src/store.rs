@@ -32,6 +32,7 @@ pub const SCHEMA: Schema = Schema {
         "m20261125_000002_roles",
         "m20261125_000003_idempotency_keys",
         "m20261125_000010_verified_address",
+        "m20261125_000030_search",
     ],
 };
 

@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::process::Place;
+use crate::process::{Place, wait_for};
 
 const BCRYPT: &str = "$2b$05$abcdefghijklmnopqrstuuTD5NfgSwyCrNff/C2OER6BVQthOVUs6";
 const OF_BCRYPT: &str = "träumende Kühe 42";
@@ -96,4 +96,60 @@ fn a_file_that_is_none_of_users_is_refused_before_anything_is_sent() {
         assert!(!refused.stderr.contains("S3NT"), "{refused:#?}");
     }
     place.run(&["--url", "http://127.0.0.1:1", "user", "import", "missing.csv"]).failed(1, "can't read");
+}
+
+#[test]
+fn an_import_that_was_stopped_goes_on_where_it_was() {
+    for form in ["csv", "jsonl"] {
+        let platform = Place::new().serve(&[]);
+        let place = &platform.place;
+        let mut text = String::new();
+        if form == "csv" {
+            text.push_str("email,first_name\nnobody,\n");
+            (0..3000).for_each(|number| writeln!(text, "u{number}@example.com,\"A, {number}\"").unwrap());
+        } else {
+            text.push_str("{\"email\": \"nobody\"}\n");
+            (0..3000).for_each(|number| writeln!(text, "{{\"email\": \"u{number}@example.com\"}}").unwrap());
+        }
+        let name = format!("users.{form}");
+        fs::write(place.path().join(&name), &text).unwrap();
+        let progress = place.path().join(format!("{name}.progress.json"));
+        let import = ["user", "import", &name, "--batch", "10", "-o", "json"];
+
+        let mut child = place.command(&import).spawn().unwrap();
+        wait_for("the first rows to be imported", || progress.exists().then_some(()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(progress.exists(), "it was stopped, and had not ended");
+
+        let ended = place.run(&import).ended(1);
+        assert!(ended.stderr.contains("Going on after line "), "{ended:#?}");
+        let counts = ended.json();
+        let of = |name: &str| counts[name].as_u64().unwrap();
+        // At most the batch that was on its way is told twice.
+        assert!(of("created") + of("exists") == 3000 && of("exists") <= 10 && of("refused") == 1, "{counts}");
+        let refused = fs::read_to_string(place.path().join(format!("{name}.refused.csv"))).unwrap();
+        assert_eq!(refused.lines().count(), 2, "{refused}");
+        assert!(!progress.exists());
+        let listed = place.run(&["user", "list", "-o", "jsonl"]).done().stdout;
+        assert_eq!(listed.lines().count(), 3000);
+
+        // A file that was written anew is another one, and a finished import begins anew.
+        let again = place.run(&["user", "import", &name, "-o", "json"]).ended(1);
+        assert!(!again.stderr.contains("Going on"), "{again:#?}");
+        assert_eq!(again.json(), json!({"created": 0, "exists": 3000, "refused": 1}));
+    }
+}
+
+#[test]
+fn a_place_in_another_file_or_on_another_platform_is_no_place_to_go_on() {
+    let platform = Place::new().serve(&[]);
+    let place = &platform.place;
+    fs::write(place.path().join("users.csv"), "email\na@example.com\nb@example.com\n").unwrap();
+    let stale = json!({"of": "19 bytes of 1 ns to http://127.0.0.1:1/", "place": {"file": {"byte": 20, "line": 3}},
+        "counts": {"created": 7, "exists": 0, "refused": 0}, "refused_bytes": 0});
+    fs::write(place.path().join("users.csv.progress.json"), stale.to_string()).unwrap();
+    let imported = place.run(&["user", "import", "users.csv", "-o", "json"]).done();
+    assert_eq!(imported.json(), json!({"created": 2, "exists": 0, "refused": 0}));
+    assert!(!imported.stderr.contains("Going on"), "{imported:#?}");
 }

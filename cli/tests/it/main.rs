@@ -13,6 +13,7 @@ mod doctor;
 mod exchange;
 mod explain;
 mod forms;
+mod from_fastapi;
 mod journey;
 mod keys;
 mod login;

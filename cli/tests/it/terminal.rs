@@ -159,3 +159,21 @@ fn top_shows_the_running_platform_until_q_and_gives_the_terminal_back() {
     }
     assert!(shown.contains("\u{1b}[?1049h") && shown.trim_end().contains("\u{1b}[?1049l"), "{shown:?}");
 }
+
+#[test]
+fn an_import_shows_how_far_it_is_on_a_terminal_alone() {
+    let platform = Place::new().serve(&[]);
+    let place = &platform.place;
+    let rows: Vec<String> = (0..2000).map(|number| format!("u{number}@example.com")).collect();
+    std::fs::write(place.path().join("users.csv"), format!("email\n{}\n", rows.join("\n"))).unwrap();
+    let (code, shown) = on_terminal(place, 80, "user import users.csv --batch 100", &[]);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains(" rows, ") && shown.contains(" a second, ") && shown.contains(" % "), "{shown:?}");
+    // Then it makes room for the report.
+    let report = shown.rsplit("\u{1b}[2K").next().unwrap();
+    assert!(report.contains("Created") && !report.contains(" a second"), "{shown:?}");
+    let (code, shown) = on_terminal(place, 80, "user import users.csv --quiet", &[]);
+    assert!(code == Some(0) && !shown.contains(" a second"), "{shown:?}");
+    let piped = place.run(&["user", "import", "users.csv"]).done();
+    assert!(piped.stderr.is_empty(), "{piped:#?}");
+}

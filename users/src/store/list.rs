@@ -1,8 +1,8 @@
 //! Pages of users: filtered, ordered, and by place, so that the hundredth page costs what the first does.
 
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, Order as Direction, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Select, Value,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, Order as Direction, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Value,
     sea_query::{Expr, ExprTrait, LikeExpr, SelectStatement},
 };
 
@@ -18,26 +18,40 @@ use crate::domain::{
     listing::{By, Key},
 };
 
+/// The fewest letters that SQLite's index of them knows, and the most of their runs that are looked up: the rows found are
+/// compared with the whole text all the same.
+const LETTERS: usize = 3;
+const MOST_RUNS: usize = 12;
+
 pub(super) async fn list(connection: &impl ConnectionTrait, listing: &Listing) -> Result<Listed, UsersError> {
-    let filter = filter(&listing.filters);
+    let backend = connection.get_database_backend();
     let total = match &listing.after {
         Some(cursor) => cursor.total,
-        None => user::Entity::find().filter(filter.clone()).count(connection).await.map_err(failed)?,
+        None => counted(&listing.filters, backend).count(connection).await.map_err(failed)?,
     };
-    let limit = u64::from(listing.limit);
-    let mut query = row::select().filter(filter).limit(limit + 1);
+    let rows = page(listing, backend).into_model::<Row>().all(connection).await.map_err(failed)?;
+    let more = rows.len() as u64 > u64::from(listing.limit);
+    let wanted = rows.into_iter().take(listing.limit as usize);
+    let users = wanted.map(User::try_from).collect::<Result<_, _>>()?;
+    Ok(Listed { users, total, more })
+}
+
+/// The rows of the page, and one more where there is one.
+fn page(listing: &Listing, backend: DbBackend) -> Select<user::Entity> {
+    let mut query =
+        row::select().filter(filter(&listing.filters, backend)).limit(u64::from(listing.limit) + 1);
     if let Some(cursor) = &listing.after {
         query = query.filter(after(listing.order.keys(), &cursor.places));
     }
     if listing.skip > 0 {
         query = query.offset(std::cmp::min(listing.skip, i64::MAX.unsigned_abs()));
     }
-    let rows =
-        ordered(query, listing.order.keys()).into_model::<Row>().all(connection).await.map_err(failed)?;
-    let more = rows.len() as u64 > limit;
-    let wanted = rows.into_iter().take(listing.limit as usize);
-    let users = wanted.map(User::try_from).collect::<Result<_, _>>()?;
-    Ok(Listed { users, total, more })
+    ordered(query, listing.order.keys())
+}
+
+/// All rows that the filters let through.
+fn counted(filters: &Filters, backend: DbBackend) -> Select<user::Entity> {
+    user::Entity::find().select_only().column(user::Column::Id).filter(filter(filters, backend))
 }
 
 /// The ids of users with the role.
@@ -49,17 +63,28 @@ pub(super) fn with_role(name: &str) -> SelectStatement {
         .into_query()
 }
 
-fn filter(filters: &Filters) -> Condition {
+fn filter(filters: &Filters, backend: DbBackend) -> Condition {
     let like = |text: &str| {
-        let escaped = search_text(text).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
         LikeExpr::new(format!("%{escaped}%")).escape('\\')
     };
+    let text = filters.text.as_deref().map(search_text);
     Condition::all()
         .add_option(filters.email.as_ref().map(|email| user::Column::EmailCanonical.eq(email.canonical())))
-        .add_option(filters.text.as_deref().map(|text| user::Column::SearchText.like(like(text))))
+        .add_option(text.as_deref().filter(|_| backend == DbBackend::Sqlite).and_then(letters))
+        .add_option(text.as_deref().map(|text| user::Column::SearchText.like(like(text))))
         .add_option(filters.is_active.map(|is_active| user::Column::IsActive.eq(is_active)))
         .add_option(filters.role.as_ref().map(|name| user::Column::Id.in_subquery(with_role(name.as_str()))))
         .add_option(filters.created_after.map(|after| user::Column::CreatedAt.gt(after.microseconds())))
+}
+
+/// The rows that hold every run of three letters of the text, by SQLite's index of these. PostgreSQL has one that serves `LIKE`.
+fn letters(text: &str) -> Option<Expr> {
+    let letters: Vec<char> = text.chars().collect();
+    let quoted = |run: &[char]| format!("\"{}\"", run.iter().collect::<String>().replace('"', "\"\""));
+    let runs: Vec<String> = letters.windows(LETTERS).take(MOST_RUNS).map(quoted).collect();
+    let found = "users.id IN (SELECT rowid FROM users_search WHERE users_search MATCH ?)";
+    (!runs.is_empty()).then(|| Expr::cust_with_values(found, [runs.join(" AND ")]))
 }
 
 fn column(key: Key) -> user::Column {
@@ -98,3 +123,6 @@ fn after(keys: &[By], places: &[Place]) -> Condition {
     let level = Condition::all().add(column.eq(value)).add(after(rest, places));
     Condition::all().add(bound).add(Condition::any().add(beyond).add(level))
 }
+
+#[cfg(test)]
+mod tests;

@@ -128,24 +128,4 @@ on_both_databases! {
         }
         assert_eq!(found, [1, 2, 3, 4, 5, 6, 7]);
     }
-
-    async fn a_page_by_its_place_uses_the_index(database: TestDatabase) {
-        use sea_orm::{ConnectionTrait, DbBackend, Statement};
-        let (_, open) = open(&database).await;
-        let page = "SELECT id FROM users WHERE created_at <= 5 AND (created_at < 5 OR (created_at = 5 AND id > 7)) \
-            ORDER BY created_at DESC, id ASC LIMIT 10";
-        let (explain, wanted) = match open.backend() {
-            DbBackend::Sqlite => (format!("EXPLAIN QUERY PLAN {page}"), "users_created_at_id (created_at<?)"),
-            _ => (format!("EXPLAIN (COSTS OFF) {page}"), "users_created_at_id"),
-        };
-        let connection = open.begin_write().await.unwrap();
-        if open.backend() == DbBackend::Postgres {
-            // An empty table is read whole otherwise.
-            connection.execute_unprepared("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off").await.unwrap();
-        }
-        let rows = connection.query_all_raw(Statement::from_string(open.backend(), explain)).await.unwrap();
-        let index = usize::from(open.backend() == DbBackend::Sqlite) * 3;
-        let plan: Vec<String> = rows.iter().map(|row| row.try_get_by_index(index).unwrap()).collect();
-        assert!(plan.join("\n").contains(wanted), "{plan:?}");
-    }
 }

@@ -1,11 +1,12 @@
 //! A file of users, read line by line.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use super::source::{FilePlace, Line};
 use crate::arguments::FileForm;
 use crate::failure::{Failure, Outcome};
 
@@ -16,26 +17,13 @@ const FIELDS: [&str; 7] =
 /// What an export holds beside: the platform says these itself.
 const PASSED_OVER: [&str; 4] = ["id", "created_at", "updated_at", "email_verified"];
 
-/// The longest line of JSON.
+/// The longest line.
 const LONGEST_LINE: usize = 64 * 1024;
-
-/// A line of the file: the row to send, or why it is none.
-pub(super) struct Line {
-    pub(super) number: u64,
-    pub(super) row: Result<Value, String>,
-}
-
-impl Line {
-    /// About how many bytes of a request it takes.
-    pub(super) fn size(&self) -> usize {
-        self.row.as_ref().map_or(0, |row| row.to_string().len() + 1)
-    }
-}
 
 /// The lines of a file.
 pub(super) enum Lines {
     Csv { headings: Vec<String>, reader: csv::Reader<File>, record: csv::StringRecord },
-    Jsonl { reader: BufReader<File>, number: u64 },
+    Jsonl { reader: BufReader<File>, byte: u64, line: u64 },
 }
 
 impl Lines {
@@ -45,7 +33,7 @@ impl Lines {
         };
         let file = File::open(path).map_err(|error| unreadable(&error))?;
         match form {
-            FileForm::Jsonl => Ok(Self::Jsonl { reader: BufReader::new(file), number: 0 }),
+            FileForm::Jsonl => Ok(Self::Jsonl { reader: BufReader::new(file), byte: 0, line: 0 }),
             FileForm::Csv => {
                 let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
                 let headings = reader.headers().map_err(|error| unreadable(&error))?;
@@ -67,35 +55,61 @@ impl Lines {
             }
         }
     }
-}
 
-impl Iterator for Lines {
-    type Item = Outcome<Line>;
+    /// Where the next line begins.
+    pub(super) fn place(&self) -> FilePlace {
+        match self {
+            Self::Csv { reader, .. } => {
+                FilePlace { byte: reader.position().byte(), line: reader.position().line() }
+            }
+            Self::Jsonl { byte, line, .. } => FilePlace { byte: *byte, line: line + 1 },
+        }
+    }
 
-    fn next(&mut self) -> Option<Outcome<Line>> {
+    /// Goes on where a line begins.
+    pub(super) fn go_to(&mut self, place: FilePlace) -> Outcome {
+        let gone = match self {
+            Self::Csv { reader, .. } => {
+                let mut position = csv::Position::new();
+                position.set_byte(place.byte).set_line(place.line);
+                reader.seek(position).map_err(|error| error.to_string())
+            }
+            Self::Jsonl { reader, byte, line } => {
+                (*byte, *line) = (place.byte, place.line.saturating_sub(1));
+                reader.seek(SeekFrom::Start(place.byte)).map(|_| ()).map_err(|error| error.to_string())
+            }
+        };
+        gone.map_err(|error| Failure::failed(format!("can't go on in the file: {error}")))
+    }
+
+    /// The next line.
+    pub(super) fn next(&mut self) -> Outcome<Option<Line>> {
+        let failed = |error: &dyn std::fmt::Display| Failure::failed(format!("can't read the file: {error}"));
         match self {
             Self::Csv { headings, reader, record } => {
                 let read = reader.read_record(record);
                 let position =
                     record.position().map_or_else(|| reader.position().line(), csv::Position::line);
                 match read {
-                    Ok(false) => None,
-                    Ok(true) => Some(Ok(Line { number: position, row: of_record(headings, record) })),
+                    Ok(false) => Ok(None),
+                    Ok(true) => Ok(Some(Line::new(position.to_string(), of_record(headings, record)))),
                     Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
                         let number = error.position().map_or(position, csv::Position::line);
-                        Some(Ok(Line { number, row: Err("is not UTF-8".to_owned()) }))
+                        Ok(Some(Line::new(number.to_string(), Err("is not UTF-8".to_owned()))))
                     }
-                    Err(error) => Some(Err(Failure::failed(format!("can't read the file: {error}")))),
+                    Err(error) => Err(failed(&error)),
                 }
             }
-            Self::Jsonl { reader, number } => loop {
+            Self::Jsonl { reader, byte, line } => loop {
                 let mut bytes = Vec::new();
-                *number += 1;
-                match reader.read_until(b'\n', &mut bytes) {
-                    Ok(0) => return None,
-                    Err(error) => return Some(Err(Failure::failed(format!("can't read the file: {error}")))),
-                    Ok(_) if bytes.iter().all(u8::is_ascii_whitespace) => {}
-                    Ok(_) => return Some(Ok(Line { number: *number, row: of_json(&bytes) })),
+                let read = reader.read_until(b'\n', &mut bytes).map_err(|error| failed(&error))?;
+                if read == 0 {
+                    return Ok(None);
+                }
+                *byte += read as u64;
+                *line += 1;
+                if !bytes.iter().all(u8::is_ascii_whitespace) {
+                    return Ok(Some(Line::new(line.to_string(), of_json(&bytes))));
                 }
             },
         }
@@ -107,6 +121,9 @@ fn is_known(name: &str) -> bool {
 }
 
 fn of_record(headings: &[String], record: &csv::StringRecord) -> Result<Value, String> {
+    if record.as_slice().len() > LONGEST_LINE {
+        return Err(format!("has more than {LONGEST_LINE} bytes"));
+    }
     if record.len() != headings.len() {
         return Err(format!("has {} fields, and the heading {}", record.len(), headings.len()));
     }
@@ -140,7 +157,7 @@ fn truth(text: &str) -> Option<bool> {
     }
 }
 
-fn of_json(bytes: &[u8]) -> Result<Value, String> {
+pub(super) fn of_json(bytes: &[u8]) -> Result<Value, String> {
     if bytes.len() > LONGEST_LINE {
         return Err(format!("has more than {LONGEST_LINE} bytes"));
     }

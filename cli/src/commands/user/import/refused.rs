@@ -1,6 +1,7 @@
 //! The file of refused rows, made when the first is refused. It repeats no hash.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
+use std::io::{Seek as _, SeekFrom};
 use std::path::PathBuf;
 
 use crate::failure::{Failure, Outcome};
@@ -16,28 +17,47 @@ impl Refused {
         Self { path, writer: None }
     }
 
-    pub(super) fn add(&mut self, line: u64, email: &str, reason: &str) -> Outcome {
-        let failed = |error: &dyn std::fmt::Display| {
-            Failure::failed(format!("can't write {}: {error}", self.path.display()))
+    /// Goes on in the file of an import that was stopped, after its first bytes: what follows them is told again.
+    pub(super) fn go_on(&mut self, bytes: u64) -> Outcome {
+        if bytes == 0 {
+            return Ok(());
+        }
+        let open = || {
+            let mut file = OpenOptions::new().write(true).open(&self.path)?;
+            file.set_len(bytes)?;
+            file.seek(SeekFrom::End(0))?;
+            Ok(file)
         };
+        let file = open().map_err(|error: std::io::Error| self.failed(&error))?;
+        self.writer = Some(csv::Writer::from_writer(file));
+        Ok(())
+    }
+
+    /// `place` is the row's line, or its key in the table it comes from.
+    pub(super) fn add(&mut self, place: &str, email: &str, reason: &str) -> Outcome {
         if self.writer.is_none() {
-            let file = File::create(&self.path).map_err(|error| failed(&error))?;
+            let file = File::create(&self.path).map_err(|error| self.failed(&error))?;
             let mut writer = csv::Writer::from_writer(file);
-            writer.write_record(["line", "email", "reason"]).map_err(|error| failed(&error))?;
+            writer.write_record(["line", "email", "reason"]).map_err(|error| self.failed(&error))?;
             self.writer = Some(writer);
         }
         match &mut self.writer {
             Some(writer) => {
-                writer.write_record([&line.to_string(), email, reason]).map_err(|error| failed(&error))
+                let written = writer.write_record([place, email, reason]);
+                written.map_err(|error| self.failed(&error))
             }
             None => Ok(()),
         }
     }
 
-    pub(super) fn finish(self) -> Outcome {
-        let Some(mut writer) = self.writer else { return Ok(()) };
-        writer
-            .flush()
-            .map_err(|error| Failure::failed(format!("can't write {}: {error}", self.path.display())))
+    /// Brings all to the file; how long it is.
+    pub(super) fn flush(&mut self) -> Outcome<u64> {
+        let Some(writer) = &mut self.writer else { return Ok(0) };
+        let length = writer.flush().and_then(|()| writer.get_ref().metadata()).map(|told| told.len());
+        length.map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &dyn std::fmt::Display) -> Failure {
+        Failure::failed(format!("can't write {}: {error}", self.path.display()))
     }
 }
