@@ -138,9 +138,11 @@ pub(crate) fn is_open_to_others(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o077 != 0)
 }
 
-/// Whether everybody on this machine may read it.
+/// Whether everybody on this machine may read it: by its own mode, and by that of every folder above it.
 pub(crate) fn is_readable_by_everybody(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o004 != 0)
+    let Ok(path) = path.canonicalize() else { return false };
+    let allows = |path: &Path, bit: u32| mode(path).is_some_and(|mode| mode & bit != 0);
+    allows(&path, 0o004) && path.ancestors().skip(1).all(|folder| allows(folder, 0o001))
 }
 
 /// The mode of a file or folder, without its kind; nothing where it is not there.

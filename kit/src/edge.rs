@@ -201,7 +201,11 @@ impl<E: Endpoint> Edge<E> {
                     }
                 }
             }
-            Ok(Err(error)) => (problem::of_error(error), None),
+            Ok(Err(error)) => {
+                let mut named = Response::default();
+                operation_name::carry_over_refused(&error, &mut named);
+                (problem::of_error(error), Some(named))
+            }
             Err(panic) => (Problem::internal(panic_text(panic.as_ref())), None),
         };
         if fault.kind == ProblemKind::MethodNotAllowed

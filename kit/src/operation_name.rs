@@ -18,6 +18,16 @@ pub fn of(response: &Response) -> &str {
     }
 }
 
+/// Names the answer to what an operation refused.
+pub(crate) fn carry_over_refused(error: &poem::Error, to: &mut Response) {
+    if let Some(name) = error.data::<OperationName>() {
+        to.set_data(name.clone());
+    }
+    if let Some(id) = error.data::<OperationId>() {
+        to.set_data(*id);
+    }
+}
+
 /// Names the answer that takes another's place.
 pub(crate) fn carry_over(from: &Response, to: &mut Response) {
     if let Some(name) = from.data::<OperationName>() {

@@ -56,12 +56,15 @@ async fn requests_are_counted_by_operation_and_never_by_path() {
         assert_eq!(list().await, 200);
     }
     assert_eq!(list().await, 429);
+    // What an operation of the gateway's own refuses is its too.
+    assert_eq!(gateway.post("/api_v1/auth/refresh").send().await.unwrap().status(), 401);
     let told = metrics(&gateway).await;
     let requests = |labels: &[&str]| {
         series(&told, "platform_requests_total", &[&["service=\"gateway\""], labels].concat())
     };
     assert!((requests(&["operation=\"list_users\"", "status=\"2xx\""]) - 6.0).abs() < 0.1);
     assert!((requests(&["operation=\"list_users\"", "status=\"4xx\""]) - 1.0).abs() < 0.1);
+    assert!((requests(&["operation=\"refresh_access_token\"", "status=\"4xx\""]) - 1.0).abs() < 0.1);
     assert!((requests(&["operation=\"-\"", "status=\"4xx\""]) - 50.0).abs() < 0.1);
     let calls = ["service=\"users\"", "outcome=\"2xx\""];
     assert!((series(&told, "platform_upstream_duration_seconds_count", &calls) - 7.0).abs() < 0.1);

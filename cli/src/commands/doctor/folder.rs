@@ -95,7 +95,7 @@ fn open_files(files: &[PathBuf]) -> Vec<Finding> {
         .map(|file| {
             Finding::fault(
                 CHECK,
-                format!("others on this machine can read {}", file.display()),
+                format!("{} is open to others by its mode", file.display()),
                 "It holds addresses, password hashes or sealed keys.",
                 format!("chmod 600 {}", file.display()),
             )
@@ -198,7 +198,7 @@ fn key_mode(path: &Path) -> Finding {
     if data_folder::is_open_to_others(path) {
         return Finding::fault(
             CHECK,
-            format!("others on this machine can read the master key {}", path.display()),
+            format!("the master key {} is open to others by its mode", path.display()),
             "With it and a copy of the database they can sign tokens for anybody.",
             format!("chmod 600 {}; if anybody may have read it, `platform key rotate` too", path.display()),
         );

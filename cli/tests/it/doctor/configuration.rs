@@ -66,12 +66,19 @@ async fn a_password_that_can_be_guessed_is_found_and_not_told() {
 #[test]
 fn files_with_secrets_that_everybody_may_read_are_found() {
     let place = Place::new();
+    // The folder of a test is its owner's alone, which would be enough.
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let url = "[users]\ndatabase_url = \"sqlite:users.db\"\n";
     write(&place, url, 0o644);
     let found = only_fault(&place, &[], "secret-files", "platform.toml");
     assert!(found["mend"].as_str().unwrap().contains("chmod 600"), "{found}");
     write(&place, url, 0o600);
     assert_eq!(super::examined(&place, &[]).0, Some(0));
+    write(&place, url, 0o644);
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(super::examined(&place, &[]).0, Some(0));
+    write(&place, url, 0o600);
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let secret = place.path().join("key");
     let key =
         secrecy::ExposeSecret::expose_secret(&gateway::MasterKey::generate().unwrap().to_base64()).to_owned();
