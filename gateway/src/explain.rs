@@ -13,9 +13,10 @@ use poem::{
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Config, composition,
+    Config, StartError,
+    assembly::{all_operations, parts},
+    composition,
     identity::watch,
-    serve::{StartError, all_operations, parts},
     store,
 };
 

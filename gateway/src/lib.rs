@@ -1,6 +1,7 @@
 //! The gateway: the one public door. It checks who calls and what, calls a service for it, and checks what comes back.
 
 mod api;
+mod assembly;
 mod cache;
 mod composition;
 mod compression;
@@ -14,11 +15,13 @@ mod identity;
 mod mail;
 mod parts;
 mod policy;
+mod published;
 mod rate_limits;
 mod reload;
 mod serve;
 mod services;
 mod standing;
+mod start_error;
 mod store;
 mod tunnels;
 mod upstream;
@@ -33,11 +36,13 @@ pub use identity::{
 };
 pub use mail::{BadTemplate, BadTransport, Templates, Transport};
 pub use policy::rate_limit::{By, NotARule, RateRule};
+pub use published::{Published, published};
 pub use reload::Reloader;
-pub use serve::{Listeners, Published, Service, StartError, bind, bind_on, published};
+pub use serve::{Listeners, Service, bind, bind_on};
 pub use services::{
     composed::ComposeFault,
     declared::{BindFault, COMPOSED, ServiceFault, document_of, served_contract},
     typed::SERVICES,
 };
+pub use start_error::StartError;
 pub use valkey::{BadValkeyUrl, ValkeyUrl};

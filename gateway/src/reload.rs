@@ -16,10 +16,11 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::{
-    Config, composition,
+    Config, StartError,
+    assembly::{declared, new_cache, service_times},
+    composition,
     identity::second_factor::SecondFactors,
     parts::Parts,
-    serve::{StartError, declared, new_cache, service_times},
     services::declared::Bound,
 };
 
