@@ -17,9 +17,10 @@ mod service;
 mod service_account;
 mod session;
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, Resettable};
 use clap::{ArgAction, Args, Command, CommandFactory, Parser, Subcommand};
 
 use crate::contexts::ContextName;
@@ -311,7 +312,13 @@ fn with_rules(command: Command) -> Command {
         .mut_args(|argument| {
             let from_environment = argument.get_env().is_some();
             let switch = matches!(argument.get_action(), ArgAction::SetTrue);
-            let argument = argument.hide_env_values(true);
+            let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+            // An empty variable is one that is not set: so compose files and systemd units take one back.
+            let argument = if argument.get_env().is_some_and(is_empty) {
+                argument.env(Resettable::Reset)
+            } else {
+                argument.hide_env_values(true)
+            };
             // A switch is set by 1, yes, on and true alike, and not set by an empty variable.
             if from_environment && switch {
                 argument.value_parser(FalseyValueParser::new())

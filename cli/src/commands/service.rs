@@ -70,6 +70,14 @@ async fn list(context: &mut Context, settings: &Settings) -> Outcome {
     let standings = standings(context, settings).await;
     for row in &mut rows {
         let standing = standings.iter().find(|standing| standing["service"] == row["service"]);
+        // A port of 0 in the settings is one that was picked.
+        if let Some(running) = standing.and_then(|standing| standing["instances"].as_array()) {
+            let urls = running.iter().map(|instance| instance["url"].clone());
+            let picked = |url: &Value| url.as_str().is_some_and(|url| url.ends_with(":0"));
+            if row["urls"].as_array().is_some_and(|urls| urls.iter().any(picked)) {
+                row["urls"] = urls.collect();
+            }
+        }
         for name in ["instances", "agreement", "breaks"] {
             row[name] = standing.map_or(Value::Null, |standing| standing[name].clone());
         }

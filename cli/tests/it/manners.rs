@@ -49,6 +49,26 @@ fn nothing_is_asked_for_where_nobody_can_answer() {
 }
 
 #[test]
+fn an_empty_variable_is_one_that_is_not_set() {
+    let place = Place::new();
+    for variable in
+        ["PLATFORM_CONTEXT", "PLATFORM_OUTPUT", "PLATFORM_URL", "PLATFORM_CONFIG", "PLATFORM_QUIET"]
+    {
+        let shown = place.command(&["--strict", "config", "show"]).env(variable, "").output().unwrap();
+        assert!(shown.status.success(), "{variable}: {}", String::from_utf8_lossy(&shown.stderr));
+        assert!(shown.stderr.is_empty(), "{variable}: {}", String::from_utf8_lossy(&shown.stderr));
+    }
+}
+
+#[test]
+fn a_service_on_a_picked_port_is_listed_with_that_port() {
+    let platform = Place::new().serve(&[]);
+    let listed = platform.place.run(&["service", "list", "-o", "json"]).done().json();
+    let url = listed[0]["urls"][0].as_str().unwrap();
+    assert!(url.starts_with("http://127.0.0.1:") && !url.ends_with(":0"), "{listed}");
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let place = Place::new();
     for arguments in [
