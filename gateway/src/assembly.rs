@@ -3,13 +3,12 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use contract::operation::Operation;
 use kit::{database::Database, token::Expected};
 
 use crate::{
     Config, StartError,
     cache::{Cache, Kept},
-    document::{OperationsError, known, operations, public_document},
+    document::{Builtin, OperationsError},
     handshake::Handshake,
     identity::{
         access_token, attempts,
@@ -46,15 +45,15 @@ const LETTER_WINDOW: Duration = Duration::from_hours(1);
 /// Bytes of one cached answer at most.
 const CACHED_ANSWER_BYTES: usize = 1024 * 1024;
 
-/// Every operation that is bound without any declaration.
-pub(crate) fn all_operations() -> Result<Arc<Vec<Operation>>, OperationsError> {
-    Ok(Arc::new(operations()?.into_iter().map(|(_, operation)| operation).collect()))
-}
-
+/// Everything that requests stand on.
+///
+/// # Errors
+/// [`StartError`].
 pub(crate) async fn parts(
     config: &Config,
     database: Database,
     address: SocketAddr,
+    builtin: &Builtin,
 ) -> Result<Parts, StartError> {
     let times = KeyTimes {
         publish: config.key_publish_time,
@@ -93,7 +92,7 @@ pub(crate) async fn parts(
     let service_accounts = Arc::new(ServiceAccounts {
         database: database.clone(),
         revoked: Arc::clone(&revoked),
-        known: known()?,
+        known: builtin.known(),
         access_time: config.access_token_time,
     });
     let client_grants = Arc::new(ClientGrants {
@@ -107,8 +106,8 @@ pub(crate) async fn parts(
     let upstreams = Typed::each(|service| upstream(config, service))?;
     let handshakes = Typed::each(handshake)?;
     let users = Arc::new(UsersClient::new(Arc::clone(&upstreams.users), Arc::clone(&authenticator)));
-    let own: Arc<[Own]> = typed_operations(&upstreams, &handshakes)?.into();
-    let declared = first_declared(config, &own).await?;
+    let own: Arc<[Own]> = typed_operations(&upstreams, &handshakes, builtin).into();
+    let declared = first_declared(config, &own, builtin).await?;
     let postman = Arc::new(postman(config, &database, &issuer));
     let factors = Arc::new(second_factors(config, &database, &postman.platform));
     let valkey = valkey(config).await;
@@ -214,31 +213,24 @@ pub(crate) async fn declared(
 }
 
 /// What is declared at start. Its instances are watched once it is served.
-async fn first_declared(config: &Config, own: &[Own]) -> Result<Bound, StartError> {
+async fn first_declared(config: &Config, own: &[Own], builtin: &Builtin) -> Result<Bound, StartError> {
     let times = service_times(config);
-    declared(config.declarations(), own, own_document()?, times, None).await
+    declared(config.declarations(), own, builtin.document.clone(), times, None).await
 }
 
 /// The platform's own services with their operations.
 pub(crate) fn typed_operations(
     upstreams: &Typed<Arc<Upstream>>,
     handshakes: &Typed<Arc<Handshake>>,
-) -> Result<Vec<Own>, OperationsError> {
-    let all = operations()?;
-    let of =
-        |name: &str| all.iter().filter(|(service, _)| *service == name).map(|(_, one)| one.clone()).collect();
+    builtin: &Builtin,
+) -> Vec<Own> {
     let pairs = upstreams.all().into_iter().zip(handshakes.all());
     let own = |((name, upstream), (_, handshake)): ((_, &Arc<Upstream>), (_, &Arc<Handshake>))| Own {
         upstream: Arc::clone(upstream),
         handshake: Arc::clone(handshake),
-        operations: of(name),
+        operations: builtin.of(name).into(),
     };
-    Ok(pairs.map(own).collect())
-}
-
-/// The document of what is bound without any declaration.
-pub(crate) fn own_document() -> Result<serde_json::Value, StartError> {
-    Ok(public_document().map_err(OperationsError::from)?)
+    pairs.map(own).collect()
 }
 
 /// Times of services that say none.

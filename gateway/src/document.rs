@@ -1,5 +1,7 @@
 //! The merged document: the gateway's own operations and those of every bound service.
 
+use std::sync::Arc;
+
 use contract::{
     ServiceName,
     caller::GATEWAY,
@@ -74,20 +76,59 @@ pub enum OperationsError {
     Compile(#[from] CompileError),
 }
 
-/// What service accounts can be given: the scopes of all operations, and the services that are bound.
-///
-/// # Errors
-/// [`OperationsError`].
-pub(crate) fn known() -> Result<Known, OperationsError> {
-    let operations = operations()?;
-    Ok(Known {
-        scopes: operations.iter().filter_map(|(_, operation)| operation.scope.clone()).collect(),
-        audiences: operations
-            .iter()
-            .filter_map(|(service, _)| service.parse().ok())
-            .filter(|name: &ServiceName| name.as_str() != GATEWAY)
-            .collect(),
-    })
+/// What the gateway serves without any declaration: made once where much stands on it, since to write and compile it all takes
+/// milliseconds.
+pub(crate) struct Builtin {
+    /// The merged document.
+    pub(crate) document: Value,
+    /// Every public operation with the service that has it, in the document's order.
+    pub(crate) operations: Vec<(&'static str, Operation)>,
+}
+
+impl Builtin {
+    /// Writes and compiles it.
+    ///
+    /// # Errors
+    /// [`OperationsError`].
+    pub(crate) fn new() -> Result<Self, OperationsError> {
+        let documents = documents()?;
+        let of = |documents: &[(&str, Value)]| -> Vec<Value> {
+            documents.iter().map(|(_, document)| document.clone()).collect()
+        };
+        let document = document::merge(&about(), &of(&documents))?;
+        let owner = |operation: &Operation| {
+            let has = |document: &Value| {
+                document.pointer("/paths").and_then(|paths| paths.get(&operation.path)).is_some()
+            };
+            documents.iter().find(|(_, document)| has(document)).map_or("gateway", |(service, _)| *service)
+        };
+        let operations =
+            Operation::all(&document)?.into_iter().map(|operation| (owner(&operation), operation)).collect();
+        Ok(Self { document, operations })
+    }
+
+    /// The operations of one service.
+    pub(crate) fn of(&self, service: &str) -> Vec<Operation> {
+        self.operations.iter().filter(|(owner, _)| *owner == service).map(|(_, one)| one.clone()).collect()
+    }
+
+    /// All operations.
+    pub(crate) fn all(&self) -> Arc<Vec<Operation>> {
+        Arc::new(self.operations.iter().map(|(_, operation)| operation.clone()).collect())
+    }
+
+    /// What service accounts can be given: the scopes of all operations, and the services that are bound.
+    pub(crate) fn known(&self) -> Known {
+        Known {
+            scopes: self.operations.iter().filter_map(|(_, operation)| operation.scope.clone()).collect(),
+            audiences: self
+                .operations
+                .iter()
+                .filter_map(|(service, _)| service.parse().ok())
+                .filter(|name: &ServiceName| name.as_str() != GATEWAY)
+                .collect(),
+        }
+    }
 }
 
 /// Every public operation with the service that has it, in the document's order.
@@ -95,13 +136,5 @@ pub(crate) fn known() -> Result<Known, OperationsError> {
 /// # Errors
 /// [`OperationsError`].
 pub fn operations() -> Result<Vec<(&'static str, Operation)>, OperationsError> {
-    let merged = Operation::all(&public_document()?)?;
-    let documents = documents()?;
-    let owner = |operation: &Operation| {
-        let has = |document: &Value| {
-            document.pointer("/paths").and_then(|paths| paths.get(&operation.path)).is_some()
-        };
-        documents.iter().find(|(_, document)| has(document)).map_or("gateway", |(service, _)| *service)
-    };
-    Ok(merged.into_iter().map(|operation| (owner(&operation), operation)).collect())
+    Ok(Builtin::new()?.operations)
 }

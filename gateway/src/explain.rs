@@ -12,13 +12,7 @@ use poem::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{
-    Config, StartError,
-    assembly::{all_operations, parts},
-    composition,
-    identity::watch,
-    store,
-};
+use crate::{Config, StartError, assembly::parts, composition, document::Builtin, identity::watch, store};
 
 /// A request to explain.
 #[derive(Debug, Clone)]
@@ -41,11 +35,12 @@ pub struct Explain {
 pub async fn explain(config: &Config, request: Explain) -> Result<Map<String, Value>, StartError> {
     let database = Database::connect(&config.database_url, 2, "platform-explain").await?;
     database.require_schema(&store::SCHEMA).await?;
-    let parts = parts(config, database.clone(), config.listen).await?;
+    let builtin = Builtin::new()?;
+    let parts = parts(config, database.clone(), config.listen, &builtin).await?;
     // What was revoked and which keys verify is read once, as at a start.
     let own = Database::connect(&config.database_url, 1, "platform-explain-watch").await?;
     let _read = watch::begin(Arc::clone(&parts.revoked), Arc::clone(&parts.keyring), own).await?;
-    let endpoint = composition::public(&parts, all_operations()?);
+    let endpoint = composition::public(&parts, builtin.all());
     let asked = asked(request);
     let (answer, mut told) = Box::pin(kit::explain::explained(endpoint.call(asked))).await;
     if !told.contains_key("calls")

@@ -7,8 +7,8 @@ use kit::config::{Composed, Declared};
 
 use crate::{
     StartError,
-    assembly::{declared, handshake, own_document, typed_operations},
-    document::operations,
+    assembly::{declared, handshake, typed_operations},
+    document::Builtin,
     services::{
         declared::{Declarations, Times},
         typed::Typed,
@@ -38,10 +38,11 @@ pub async fn published(services: &[Declared], composed: &[Composed]) -> Result<P
         let wrong = |error: BadUpstreamUrl| StartError::UpstreamUrl { service, fault: error.to_string() };
         Upstream::new(pool).map(Arc::new).map_err(wrong)
     })?;
-    let own = typed_operations(&upstreams, &Typed::each(handshake)?)?;
+    let builtin = Builtin::new()?;
+    let own = typed_operations(&upstreams, &Typed::each(handshake)?, &builtin);
     let declarations = Declarations { services, composed };
-    let bound = declared(declarations, &own, own_document()?, times, None).await?;
-    let own = operations()?.into_iter().map(|(service, operation)| (service.to_owned(), operation));
+    let bound = declared(declarations, &own, builtin.document, times, None).await?;
+    let own = builtin.operations.into_iter().map(|(service, operation)| (service.to_owned(), operation));
     let operations = own.chain(bound.operations.iter().cloned()).collect();
     Ok(Published { document: bound.document.clone(), operations })
 }

@@ -19,6 +19,7 @@ use crate::{
     Config, StartError,
     assembly::{declared, new_cache, service_times},
     composition,
+    document::Builtin,
     identity::second_factor::SecondFactors,
     parts::Parts,
     services::declared::Bound,
@@ -65,13 +66,8 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    pub(crate) fn new(
-        parts: Parts,
-        operations: Arc<Vec<Operation>>,
-        public: Value,
-        config: &Config,
-        tls: Option<Arc<Tls>>,
-    ) -> Self {
+    pub(crate) fn new(parts: Parts, builtin: Builtin, config: &Config, tls: Option<Arc<Tls>>) -> Self {
+        let operations = builtin.all();
         // The chain keeps to what it was made with.
         let latest = Arc::clone(&parts.declared);
         let parts = Parts { declared: Arc::new(ArcSwap::new(latest.load_full())), ..parts };
@@ -80,7 +76,7 @@ impl Reloader {
             latest,
             current,
             operations,
-            public: Arc::new(public),
+            public: Arc::new(builtin.document),
             tls,
             running: Arc::new(Mutex::new(Running {
                 parts,

@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Config, StartError,
     api::keys::JwkSetEndpoint,
-    assembly::{all_operations, own_document, parts},
+    assembly::parts,
+    document::Builtin,
     identity::{
         keyring::Keyring,
         keys::Purpose,
@@ -97,12 +98,12 @@ pub async fn bind_on(listeners: Listeners, config: Config) -> Result<Service, St
     let Listeners { public, ops } = listeners;
     let tls = config.tls.as_ref().map(Tls::read).transpose()?.map(Arc::new);
     let server = public.encrypted(tls.clone());
-    let operations = all_operations()?;
-    let parts = parts(&config, database, server.address()).await?;
+    let builtin = Builtin::new()?;
+    let parts = parts(&config, database, server.address(), &builtin).await?;
     let own = Database::connect(&config.database_url, WATCH_CONNECTIONS, "platform-gateway-watch").await?;
     let watch = watch::begin(Arc::clone(&parts.revoked), Arc::clone(&parts.keyring), own).await?;
     let limits = config.limits;
-    let reloader = Reloader::new(parts.clone(), operations, own_document()?, &config, tls);
+    let reloader = Reloader::new(parts.clone(), builtin, &config, tls);
     Ok(Service { server, contract_every: config.contract_every, ops, parts, watch, reloader, limits })
 }
 
