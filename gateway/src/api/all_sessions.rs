@@ -3,8 +3,13 @@
 use std::sync::Arc;
 
 use contract::{
-    Problem, Role, SessionId, Timestamp, UserId, caller::CallerOf, document::Policy, operation::Access,
-    payload::Json, users::types::Nullable,
+    Problem, Role, SessionId, Timestamp, UserId,
+    caller::CallerOf,
+    document::Policy,
+    operation::Access,
+    payload::Json,
+    problem::{Place, Violation},
+    users::types::Nullable,
 };
 use poem::Request;
 use poem_openapi::{ApiResponse, Object, OpenApi, Tags, param::Query};
@@ -62,6 +67,14 @@ enum Listed {
     ),
 }
 
+fn not_a_session() -> Problem {
+    Problem::invalid(vec![Violation {
+        place: Place::Query,
+        pointer: "/before".to_owned(),
+        detail: "is no session".to_owned(),
+    }])
+}
+
 /// The operation.
 pub(crate) struct AllSessionsApi {
     pub(crate) sessions: Arc<Sessions>,
@@ -86,10 +99,13 @@ impl AllSessionsApi {
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<Option<u32>>,
         /// Only sessions older than this one: the last of the page before
-        before: Query<Option<SessionId>>,
+        #[oai(validator(pattern = "^[0-9A-Za-z-]{1,64}$"))]
+        before: Query<Option<String>>,
     ) -> Result<Listed, Problem> {
         let limit = limit.0.unwrap_or(PAGE);
-        let rows = self.sessions.page(before.0.as_ref(), limit).await?;
+        let before: Option<SessionId> =
+            before.0.map(|text| text.parse()).transpose().map_err(|_| not_a_session())?;
+        let rows = self.sessions.page(before.as_ref(), limit).await?;
         let full = u32::try_from(rows.len()).is_ok_and(|count| count == limit);
         let next = rows.last().filter(|_| full).map(|last| next_page(request, &last.id));
         let current = caller.0.session.as_ref();
