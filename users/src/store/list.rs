@@ -23,21 +23,24 @@ use crate::domain::{
 const LETTERS: usize = 3;
 const MOST_RUNS: usize = 12;
 
+/// So many rows are sorted sooner than others are passed over to find them in order.
+const FEW: u64 = 10_000;
+
 pub(super) async fn list(connection: &impl ConnectionTrait, listing: &Listing) -> Result<Listed, UsersError> {
     let backend = connection.get_database_backend();
     let total = match &listing.after {
         Some(cursor) => cursor.total,
         None => counted(&listing.filters, backend).count(connection).await.map_err(failed)?,
     };
-    let rows = page(listing, backend).into_model::<Row>().all(connection).await.map_err(failed)?;
+    let rows = page(listing, backend, total).into_model::<Row>().all(connection).await.map_err(failed)?;
     let more = rows.len() as u64 > u64::from(listing.limit);
     let wanted = rows.into_iter().take(listing.limit as usize);
     let users = wanted.map(User::try_from).collect::<Result<_, _>>()?;
     Ok(Listed { users, total, more })
 }
 
-/// The rows of the page, and one more where there is one.
-fn page(listing: &Listing, backend: DbBackend) -> Select<user::Entity> {
+/// The rows of the page, and one more where there is one; `total` is how many rows the filters let through.
+fn page(listing: &Listing, backend: DbBackend, total: u64) -> Select<user::Entity> {
     let mut query =
         row::select().filter(filter(&listing.filters, backend)).limit(u64::from(listing.limit) + 1);
     if let Some(cursor) = &listing.after {
@@ -45,6 +48,15 @@ fn page(listing: &Listing, backend: DbBackend) -> Select<user::Entity> {
     }
     if listing.skip > 0 {
         query = query.offset(std::cmp::min(listing.skip, i64::MAX.unsigned_abs()));
+    }
+    // SQLite would go through the whole table by its id to find the few that are new.
+    if backend == DbBackend::Sqlite
+        && listing.filters.created_after.is_some()
+        && total <= FEW
+        && let [By { key: Key::Id, descending }] = listing.order.keys()
+    {
+        let direction = if *descending { Direction::Desc } else { Direction::Asc };
+        return query.order_by(Expr::cust("+users.id"), direction);
     }
     ordered(query, listing.order.keys())
 }

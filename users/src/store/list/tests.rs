@@ -18,8 +18,7 @@ const FILL: &str = "
         'u' || n || '@example.com first' || n, 1, 1, 1000000 + n / 3, 1000000 + n * 7919 % 20000
     FROM (WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 20000) SELECT n FROM numbers) all_of_them;
     INSERT INTO user_roles (user_id, role) SELECT id, 'user' FROM users;
-    INSERT INTO user_roles (user_id, role) SELECT id, 'editor' FROM users WHERE id % 1000 = 7;
-    ANALYZE;";
+    INSERT INTO user_roles (user_id, role) SELECT id, 'editor' FROM users WHERE id % 1000 = 7;";
 
 async fn filled(database: &TestDatabase) -> (SqlStore, Database) {
     migration::up(migration::Service::Users, database.url(), None).await.unwrap();
@@ -27,8 +26,8 @@ async fn filled(database: &TestDatabase) -> (SqlStore, Database) {
     let transaction = open.begin_write().await.unwrap();
     transaction.execute_unprepared(FILL).await.unwrap();
     if open.backend() == DbBackend::Postgres {
-        // What autovacuum does within a minute.
-        let clean = "SELECT gin_clean_pending_list('users_search_text')";
+        // What autovacuum does within a minute; SQLite counts nothing by itself.
+        let clean = "SELECT gin_clean_pending_list('users_search_text'); ANALYZE;";
         transaction.execute_unprepared(clean).await.unwrap();
     }
     transaction.commit().await.unwrap();
@@ -95,7 +94,7 @@ on_both_databases! {
                 Key::UpdatedAt => ["users_updated_at_id"; 2],
             }[usize::from(open.backend() == DbBackend::Postgres)];
             for depth in ["the first page", "far in"] {
-                let plan = plan(&open, &page(&listing, open.backend())).await;
+                let plan = plan(&open, &page(&listing, open.backend(), FEW + 1)).await;
                 // Of one key's rows a few are sorted by the id, where the two go different ways; never all.
                 let sorted = plan.contains("TEMP B-TREE FOR ORDER BY") || plan.lines().any(|line| line.trim() == "Sort" || line.contains("->  Sort"));
                 // SQLite's table is in the order of ids itself.
@@ -120,7 +119,7 @@ on_both_databases! {
             assert!(listed.total > 0 && listed.users.len() as u64 == std::cmp::min(listed.total, 100), "{name}");
             for order in ORDERS {
                 let listing = Listing { order: Order::parse(order).unwrap(), ..listing.clone() };
-                let plan = plan(&open, &page(&listing, open.backend())).await;
+                let plan = plan(&open, &page(&listing, open.backend(), listed.total)).await;
                 assert!(!reads_all(&plan), "{name} by {order}:\n{plan}");
             }
         }
