@@ -49,9 +49,9 @@ impl FromStr for Email {
     type Err = NotAnEmail;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let written: String = text.trim().nfc().collect();
+        let written = composed(text.trim().to_owned());
         let (local, domain) = written.rsplit_once('@').ok_or(NotAnEmail)?;
-        let local: String = local.to_lowercase().nfc().collect();
+        let local = composed(local.to_lowercase());
         let domain = ascii_domain(domain)?;
         if !local_part_fits(&local) || local.len() + 1 + domain.len() > 254 || written.len() > 320 {
             return Err(NotAnEmail);
@@ -59,6 +59,11 @@ impl FromStr for Email {
         let canonical = format!("{local}@{domain}");
         Ok(Self { written, canonical })
     }
+}
+
+/// In NFC. ASCII is, and most addresses are ASCII.
+fn composed(text: String) -> String {
+    if text.is_ascii() { text } else { text.nfc().collect() }
 }
 
 /// RFC 5322 `dot-atom`, widened by RFC 6531 to letters and digits of every script; quoted local parts are refused.

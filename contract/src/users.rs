@@ -9,6 +9,8 @@ pub mod roles;
 pub mod routes;
 pub mod types;
 
+use http::HeaderName;
+
 pub use described::{Described, Public, document, documents, internal_document};
 pub use idempotency::IdempotencyKey;
 pub use import::{ImportApi, ImportPort};
@@ -24,10 +26,10 @@ pub use types::{Clearable, NewUser, User, UserPatch, UserUpdate};
 pub const SERVICE: &str = "users";
 
 /// On an answer of the users service to the gateway: all sessions and tokens of this user id ended. Never passed on.
-pub const SESSIONS_ENDED: &str = "platform-sessions-ended";
+pub const SESSIONS_ENDED: HeaderName = HeaderName::from_static("platform-sessions-ended");
 
 /// On an answer of the users service to the gateway: access tokens of this user id ended (its roles changed). Never passed on.
-pub const TOKENS_ENDED: &str = "platform-tokens-ended";
+pub const TOKENS_ENDED: HeaderName = HeaderName::from_static("platform-tokens-ended");
 
 /// On an answer of the users service to the gateway: the address of this user id is new and not proved to be theirs. Never passed on.
-pub const ADDRESS_UNPROVED: &str = "platform-address-unproved";
+pub const ADDRESS_UNPROVED: HeaderName = HeaderName::from_static("platform-address-unproved");

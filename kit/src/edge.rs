@@ -11,6 +11,7 @@ use contract::{Problem, ProblemKind, path};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use poem::{Body, Endpoint, IntoResponse, Request, Response, Result};
+use prometheus_client::metrics::gauge::Gauge;
 
 use crate::{
     body,
@@ -54,6 +55,7 @@ pub struct Edge<E> {
     elsewhere: Option<Arc<Elsewhere>>,
     encoded_slashes: Option<Arc<EncodedSlashes>>,
     proxies: TrustedProxies,
+    in_flight: Gauge,
 }
 
 /// Tells the methods of a path, as `Allow` lists them, that stand in no list known at the start.
@@ -74,6 +76,7 @@ impl<E> Edge<E> {
             elsewhere: None,
             encoded_slashes: None,
             proxies: TrustedProxies::default(),
+            in_flight: metrics::in_flight(service),
         }
     }
 
@@ -121,7 +124,7 @@ impl<E: Endpoint> Endpoint for Edge<E> {
             Trust::Nobody => RequestId::fresh(),
             Trust::Peer => RequestId::sent_or_fresh(request.headers()),
         };
-        let mut line = AccessLine::begin(self.service, &request, request_id.clone(), self.trace(&request));
+        let mut line = AccessLine::begin(self, &request, request_id.clone());
         let instance = request.uri().path().to_owned();
         let sharing = self.origins.judge(&request);
         let head = *request.method() == Method::HEAD;
@@ -188,7 +191,8 @@ impl<E: Endpoint> Edge<E> {
 
     async fn answer(&self, request: Request, instance: &str, request_id: &RequestId) -> Response {
         let path = request.uri().path().to_owned();
-        let outcome = AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;
+        // Boxed: a connection keeps the room for a request's way between requests, too.
+        let outcome = AssertUnwindSafe(Box::pin(self.inner.call(request))).catch_unwind().await;
         let (mut fault, replaced) = match outcome {
             Ok(Ok(output)) => {
                 let response = output.into_response();
@@ -361,8 +365,9 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 /// The one line in the log for a request, written also when the client goes away first (status 499).
-struct AccessLine {
+struct AccessLine<'e> {
     service: &'static str,
+    in_flight: &'e Gauge,
     request_id: RequestId,
     trace: Trace,
     method: Method,
@@ -371,18 +376,19 @@ struct AccessLine {
     done: bool,
 }
 
-impl AccessLine {
-    fn begin(service: &'static str, request: &Request, request_id: RequestId, trace: Trace) -> Self {
-        metrics::begun(service);
+impl<'e> AccessLine<'e> {
+    fn begin<E>(edge: &'e Edge<E>, request: &Request, request_id: RequestId) -> Self {
+        edge.in_flight.inc();
         let peer = if tracing::enabled!(target: "access", tracing::Level::INFO) {
             request.remote_addr().to_string()
         } else {
             String::new()
         };
         Self {
-            service,
+            service: edge.service,
+            in_flight: &edge.in_flight,
             request_id,
-            trace,
+            trace: edge.trace(request),
             method: request.method().clone(),
             peer,
             started: Instant::now(),
@@ -399,6 +405,7 @@ impl AccessLine {
 
     fn write(&self, status: u16, operation: &str) {
         let duration = self.started.elapsed();
+        self.in_flight.dec();
         metrics::answered(self.service, operation, status, duration);
         self.export(status, operation, duration);
         tracing::info!(
@@ -433,7 +440,7 @@ impl AccessLine {
     }
 }
 
-impl Drop for AccessLine {
+impl Drop for AccessLine<'_> {
     fn drop(&mut self) {
         if !self.done {
             self.write(CLIENT_GONE, "-");

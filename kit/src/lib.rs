@@ -25,3 +25,4 @@ pub mod telemetry;
 pub mod testing;
 pub mod token;
 pub mod trace;
+pub mod workers;

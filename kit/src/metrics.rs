@@ -1,7 +1,10 @@
 //! Counts and times of this process, as `/metrics` tells them: by service, operation and class of status, never by path, so
 //! that there are as many series as operations and no more.
 
+mod remembered;
+
 use std::{
+    cell::RefCell,
     fmt,
     sync::{Arc, LazyLock},
     time::Duration,
@@ -21,7 +24,14 @@ const BOUNDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 /// The media type of `OpenMetrics`, which Prometheus reads.
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+use self::remembered::Remembered;
+
 static MEASURED: LazyLock<Measured> = LazyLock::new(Measured::new);
+
+thread_local! {
+    static ANSWERS: Remembered<(Counter, Histogram)> = RefCell::default();
+    static CALLS: Remembered<Histogram> = RefCell::default();
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
@@ -213,9 +223,9 @@ fn class(status: u16) -> &'static str {
     }
 }
 
-/// A request begins at a listener.
-pub(crate) fn begun(service: &'static str) {
-    MEASURED.in_flight.get_or_create(&Listener { service }).inc();
+/// How many requests a listener is answering.
+pub(crate) fn in_flight(service: &'static str) -> Gauge {
+    MEASURED.in_flight.get_or_create_owned(&Listener { service })
 }
 
 /// A request tells of another client than its peer, who is not believed.
@@ -225,16 +235,22 @@ pub(crate) fn unbelieved_proxy(service: &'static str) {
 
 /// A request has got its answer, or its client went away.
 pub(crate) fn answered(service: &'static str, operation: &str, status: u16, duration: Duration) {
-    MEASURED.in_flight.get_or_create(&Listener { service }).dec();
-    let labels = Answered { service, operation: operation.to_owned(), status: class(status) };
-    MEASURED.requests.get_or_create(&labels).inc();
-    MEASURED.durations.get_or_create(&labels).observe(duration.as_secs_f64());
+    let class = class(status);
+    let make = || {
+        let labels = Answered { service, operation: operation.to_owned(), status: class };
+        (MEASURED.requests.get_or_create_owned(&labels), MEASURED.durations.get_or_create_owned(&labels))
+    };
+    remembered::with(&ANSWERS, (service, operation, class), make, |(count, times)| {
+        count.inc();
+        times.observe(duration.as_secs_f64());
+    });
 }
 
 /// A service was called; `None` where no answer came.
 pub fn called(service: &str, status: Option<u16>, duration: Duration) {
-    let labels = Called { service: service.to_owned(), outcome: status.map_or("failed", class) };
-    MEASURED.calls.get_or_create(&labels).observe(duration.as_secs_f64());
+    let outcome = status.map_or("failed", class);
+    let make = || MEASURED.calls.get_or_create_owned(&Called { service: service.to_owned(), outcome });
+    remembered::with(&CALLS, (service, "", outcome), make, |times| times.observe(duration.as_secs_f64()));
 }
 
 /// A service's answer broke this rule of its contract.

@@ -27,6 +27,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::opening::Opened;
 pub use self::tls::{CertificateFacts, TLS_CERTIFICATE, TLS_KEY, Tls, TlsFault, TlsFiles};
+use crate::workers;
 
 /// What one listener takes.
 #[derive(Debug, Clone, Copy)]
@@ -197,10 +198,17 @@ impl Server {
                 stopping: stopping.clone(),
             };
             let (app, tls) = (Arc::clone(&app), self.tls.clone());
-            connections.spawn(async move {
-                serve_connection(stream, seat, tls, app).await;
+            let serving = async move {
+                match here(stream) {
+                    Ok(stream) => serve_connection(stream, seat, tls, app).await,
+                    Err(error) => tracing::warn!(%error, "a connection could not be served"),
+                }
                 drop(permit);
-            });
+            };
+            match workers::next() {
+                Some(worker) => connections.spawn_on(serving, worker),
+                None => connections.spawn(serving),
+            };
         }
         drop(self.listener);
         stopping.stopped.cancel();
@@ -218,6 +226,11 @@ async fn accept(
     let permit = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
     Ok((stream, peer, permit))
+}
+
+/// A connection of the runtime that this runs on, whichever accepted it.
+fn here(stream: TcpStream) -> io::Result<TcpStream> {
+    if workers::place() == 0 { Ok(stream) } else { TcpStream::from_std(stream.into_std()?) }
 }
 
 async fn serve_connection<E>(stream: TcpStream, seat: Seat, tls: Option<Arc<Tls>>, app: Arc<E>)

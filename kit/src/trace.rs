@@ -56,7 +56,7 @@ impl Trace {
     /// Writes it on a request to a service, in the place of whatever stood there.
     pub fn tell(&self, headers: &mut HeaderMap) {
         headers.remove(STATE);
-        if let Ok(parent) = HeaderValue::try_from(self.to_string()) {
+        if let Ok(parent) = HeaderValue::try_from(self.written()) {
             headers.insert(PARENT, parent);
             if let Some(state) = &self.state {
                 headers.insert(STATE, state.clone());
@@ -76,6 +76,17 @@ impl Trace {
         self.sampled
     }
 
+    /// As `traceparent` has it (§3.2).
+    fn written(&self) -> String {
+        let mut text = String::with_capacity(55);
+        text.push_str("00-");
+        push_hex(&mut text, &self.id);
+        text.push('-');
+        push_hex(&mut text, &self.span);
+        text.push_str(if self.sampled { "-01" } else { "-00" });
+        text
+    }
+
     pub(crate) fn bytes(&self) -> ([u8; 16], [u8; 8], Option<[u8; 8]>) {
         (self.id, self.span, self.parent)
     }
@@ -83,7 +94,7 @@ impl Trace {
 
 impl std::fmt::Display for Trace {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "00-{}-{}-{:02x}", hex(&self.id), hex(&self.span), u8::from(self.sampled))
+        out.write_str(&self.written())
     }
 }
 
@@ -94,8 +105,8 @@ pub fn current() -> Option<Trace> {
 }
 
 /// Serves a request as this span.
-pub async fn within<F: Future>(trace: Trace, serve: F) -> F::Output {
-    CURRENT.scope(trace, serve).await
+pub fn within<F: Future>(trace: Trace, serve: F) -> impl Future<Output = F::Output> {
+    CURRENT.scope(trace, serve)
 }
 
 fn fresh_span() -> [u8; 8] {
@@ -106,11 +117,17 @@ fn fresh_span() -> [u8; 8] {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let mut text = String::with_capacity(bytes.len() * 2);
+    push_hex(&mut text, bytes);
+    text
+}
+
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
 }
 
 fn parse(text: &str) -> Option<([u8; 16], [u8; 8], u8)> {

@@ -50,10 +50,9 @@ pub(crate) fn run(context: &mut Context, global: &Global, arguments: &ServeArgum
     let logs = telemetry::start(context, &settings, true);
     raise_descriptor_limit();
     let _spans = telemetry::export_spans(&settings)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed("the platform can't start").caused_by(&error))?;
+    let failed = |error: std::io::Error| Failure::failed("the platform can't start").caused_by(&error);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
+    kit::workers::start().map_err(failed)?;
     let sources = settings::sources(context, global, &flags);
     let level = logs.as_ref().map(LogGuard::level);
     let reloading =

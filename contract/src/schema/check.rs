@@ -1,6 +1,6 @@
 //! Checks JSON bytes against a compiled schema in one pass, all faults at once.
 
-use std::{borrow::Cow, collections::HashSet, fmt};
+use std::{borrow::Cow, collections::HashSet, fmt, fmt::Write as _};
 
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -147,10 +147,19 @@ impl Walk<'_> {
         }
     }
 
-    fn below<T>(&mut self, token: &str, inner: impl FnOnce(&mut Self) -> T) -> T {
+    fn below<T>(&mut self, key: &str, inner: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.pointer.len();
         self.pointer.push('/');
-        self.pointer.push_str(&pointer_token(token));
+        self.pointer.push_str(&pointer_token(key));
+        let result = inner(self);
+        self.pointer.truncate(length);
+        result
+    }
+
+    fn at<T>(&mut self, index: usize, inner: impl FnOnce(&mut Self) -> T) -> T {
+        let length = self.pointer.len();
+        // Writing to a text does not fail.
+        let _ = write!(self.pointer, "/{index}");
         let result = inner(self);
         self.pointer.truncate(length);
         result
@@ -276,11 +285,7 @@ impl<'de> Visitor<'de> for At<'_, '_> {
         }
         let node = self.rules().and_then(|node| node.array.items);
         let mut count = 0_usize;
-        while self
-            .walk
-            .below(&count.to_string(), |walk| items.next_element_seed(At { node, walk }))?
-            .is_some()
-        {
+        while self.walk.at(count, |walk| items.next_element_seed(At { node, walk }))?.is_some() {
             count += 1;
         }
         if let Some(fault) = self.rules().and_then(|node| items_fault(node, count)) {

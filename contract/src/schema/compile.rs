@@ -1,14 +1,14 @@
 //! Compiles the schema objects of an OpenAPI 3.0 or 3.1 document.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use serde_json::{Map, Value};
 
 use super::{
     format::Format,
     node::{
-        Additional, ArrayRules, Bound, Node, NodeId, NumberRules, ObjectRules, Pattern, Schema, StringRules,
-        Types,
+        Additional, ArrayRules, Bound, Node, NodeId, NumberRules, ObjectRules, Pattern, Properties, Schema,
+        StringRules, Types,
     },
 };
 
@@ -132,7 +132,7 @@ impl<'d> Compiler<'d> {
     }
 
     fn object_rules(&mut self, map: &Map<String, Value>, pointer: &str) -> Result<ObjectRules, CompileError> {
-        let mut properties = HashMap::new();
+        let mut properties = Properties::default();
         if let Some(Value::Object(named)) = map.get("properties") {
             for (name, schema) in named {
                 let id = self.compile(schema, &format!("{pointer}/properties/{}", pointer_token(name)))?;
@@ -190,8 +190,12 @@ impl<'d> Compiler<'d> {
 
 /// Escapes one token of a JSON Pointer (RFC 6901 §3).
 #[must_use]
-pub fn pointer_token(token: &str) -> String {
-    token.replace('~', "~0").replace('/', "~1")
+pub fn pointer_token(token: &str) -> Cow<'_, str> {
+    if token.bytes().any(|byte| matches!(byte, b'~' | b'/')) {
+        token.replace('~', "~0").replace('/', "~1").into()
+    } else {
+        token.into()
+    }
 }
 
 fn types(map: &Map<String, Value>, pointer: &str) -> Result<Types, CompileError> {

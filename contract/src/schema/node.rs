@@ -176,9 +176,12 @@ pub(super) struct ArrayRules {
     pub(super) unique: bool,
 }
 
+/// Properties that a schema names. Strangers choose what is looked up, never what is in it: it needs no hash against floods.
+pub(super) type Properties = HashMap<String, NodeId, foldhash::fast::RandomState>;
+
 #[derive(Debug, Default)]
 pub(super) struct ObjectRules {
-    pub(super) properties: HashMap<String, NodeId>,
+    pub(super) properties: Properties,
     pub(super) required: Vec<String>,
     pub(super) additional: Additional,
     pub(super) minimum_properties: usize,

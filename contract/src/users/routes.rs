@@ -1,5 +1,6 @@
 //! The users service's public operations, written once: paths, types, statuses, and what each needs.
 
+use http::HeaderName;
 use poem::http::HeaderMap;
 use poem_openapi::{
     ApiResponse, OpenApi, Tags,
@@ -316,7 +317,7 @@ impl<P: UsersPort> UsersApi<P> {
         user_id: Path<UserId>,
     ) -> Result<Marked<Deleted>, Problem> {
         self.port.delete_user(&caller.0, user_id.0, conditions(headers)).await?;
-        Ok(Marked::new(Deleted::NoContent).header(super::SESSIONS_ENDED, user_id.0.to_string()))
+        Ok(Marked::new(Deleted::NoContent).header(super::SESSIONS_ENDED.as_str(), user_id.0.to_string()))
     }
 }
 
@@ -354,11 +355,11 @@ fn changed(tagged: Tagged) -> Marked<One> {
 }
 
 /// The answer with what it tells the gateway alone: each header that applies names the user.
-fn marked<T>(answer: Marked<T>, marks: &[(bool, &'static str)], id: &str) -> Marked<T> {
+fn marked<T>(answer: Marked<T>, marks: &[(bool, HeaderName)], id: &str) -> Marked<T> {
     marks
         .iter()
         .filter(|(applies, _)| *applies)
-        .fold(answer, |answer, (_, name)| answer.header(*name, id.to_owned()))
+        .fold(answer, |answer, (_, name)| answer.header(name.as_str(), id.to_owned()))
 }
 
 /// The `Link` to the next page: the request's own query with the cursor in it, and without `skip`.

@@ -1,9 +1,9 @@
-//! Header fields for one connection only (RFC 9110 §7.6.1): what `Connection` names, and a list beside it.
+//! Header fields for one connection only (RFC 9110 §7.6.1): what `Connection` names, and others beside it.
 
 use http::{HeaderMap, HeaderName, header};
 
-/// Drops the fields that `Connection` names, then those `listed`.
-pub(crate) fn remove(headers: &mut HeaderMap, listed: &[&str]) {
+/// Drops the fields that `Connection` names, then those of which `is_dropped` says so.
+pub(crate) fn remove(headers: &mut HeaderMap, is_dropped: impl Fn(&HeaderName) -> bool) {
     let nominated: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
@@ -14,7 +14,9 @@ pub(crate) fn remove(headers: &mut HeaderMap, listed: &[&str]) {
     for name in nominated {
         headers.remove(name);
     }
-    for name in listed {
-        headers.remove(*name);
+    // There are few, and hardly ever one to drop: a look at each costs less than asking for every one that could be there.
+    let dropped: Vec<HeaderName> = headers.keys().filter(|name| is_dropped(name)).cloned().collect();
+    for name in dropped {
+        headers.remove(name);
     }
 }

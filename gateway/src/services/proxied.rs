@@ -10,7 +10,7 @@ use contract::{
     operation::{Answer, Operation, content_type},
     users::{ADDRESS_UNPROVED, SESSIONS_ENDED, TOKENS_ENDED},
 };
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use kit::{body::BodyLimit, client_address::TrustedProxies, internal_token::REFUSED, request_id::RequestId};
 use poem::{Body, Endpoint, Request, Response, Result, endpoint::BoxEndpoint, error::ResponseError};
 use poem_openapi::{
@@ -176,7 +176,7 @@ impl Forward {
             self.have_address_proved(user, request_id);
         }
         if self.operation.method != Method::GET {
-            self.record(&answer, &caller, created.unwrap_or(named), &source).await?;
+            Box::pin(self.record(&answer, &caller, created.unwrap_or(named), &source)).await?;
         }
         answer
     }
@@ -185,7 +185,7 @@ impl Forward {
     async fn answer(&self, received: Received, caller: &Verified) -> Result<Response, Problem> {
         let Received { status, mut headers, body } = received;
         if status == StatusCode::UNAUTHORIZED {
-            return Err(self.unauthorized(&headers, caller).await?);
+            return Err(Box::pin(self.unauthorized(&headers, caller)).await?);
         }
         let checked = match status {
             StatusCode::NOT_MODIFIED if self.operation.declares(status) => Ok(Answer::AsReceived),
@@ -252,7 +252,7 @@ impl Forward {
     }
 
     /// The user that a header for the gateway alone names.
-    fn told(&self, headers: &HeaderMap, name: &str) -> Option<UserId> {
+    fn told(&self, headers: &HeaderMap, name: HeaderName) -> Option<UserId> {
         if !self.owns_users() {
             return None;
         }
@@ -279,11 +279,12 @@ impl Forward {
 
     /// The service has changed a user so that tokens must stop working: they do before the client hears of it.
     async fn end_what_ended(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        // Boxed: few answers tell of it, and every answer would carry the room for it.
         if let Some(user) = self.told(headers, SESSIONS_ENDED) {
-            self.binding.sessions.end_all(user).await?;
+            Box::pin(self.binding.sessions.end_all(user)).await?;
         }
         if let Some(user) = self.told(headers, TOKENS_ENDED) {
-            self.binding.sessions.end_access_tokens(user).await?;
+            Box::pin(self.binding.sessions.end_access_tokens(user)).await?;
         }
         Ok(())
     }

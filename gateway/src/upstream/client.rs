@@ -248,7 +248,7 @@ impl Upstream {
             request.headers_mut().insert(HeaderName::from_static(TIME_LEFT), HeaderValue::from(left));
         }
         let captured = capture_connection(&mut request);
-        let client = if is_fresh { &instance.fresh } else { &instance.pooled };
+        let client = if is_fresh { &instance.fresh } else { instance.pooled() };
         let answer = tokio::select! {
             answer = client.request(request) => answer.map_err(|error| sending.failed(&error)),
             fault = self.too_late(sending, now) => Err(fault),

@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -11,6 +11,7 @@ use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
 };
+use kit::workers;
 use rustls::{ClientConfig, pki_types::ServerName};
 use serde::Serialize;
 use tokio::time::Instant;
@@ -44,8 +45,9 @@ pub(super) struct Reach {
 pub(super) struct Instance {
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) address: SocketAddr,
-    /// Keeps connections.
-    pub(super) pooled: Client<Connector, RequestBody>,
+    connector: Connector,
+    /// Keep connections, each those of one thread.
+    pooled: Vec<OnceLock<Box<Client<Connector, RequestBody>>>>,
     /// Makes a connection for each call: for what failed on a kept one.
     pub(super) fresh: Client<Connector, RequestBody>,
     state: Mutex<State>,
@@ -80,24 +82,26 @@ impl Instance {
         let name = || ServerName::try_from(endpoint.host().0.to_owned()).ok();
         let tls = reach.tls.clone().filter(|_| endpoint.is_secure()).and_then(|tls| Some((tls, name()?)));
         let connector = Connector { address, time: reach.connect_time, tls };
-        let client = |idle: usize| {
-            Client::builder(TokioExecutor::new())
-                .pool_timer(TokioTimer::new())
-                .pool_idle_timeout(IDLE)
-                .pool_max_idle_per_host(idle)
-                .build(connector.clone())
-        };
         Self {
             endpoint,
             address,
-            pooled: client(IDLE_CONNECTIONS),
-            fresh: client(0),
+            pooled: std::iter::repeat_with(OnceLock::new).take(workers::places()).collect(),
+            fresh: client(&connector, 0),
+            connector,
             state: Mutex::new(State {
                 breaker: Breaker::new(reach.breaker),
                 record: Record::default(),
                 in_flight: 0,
                 failed_probes: 0,
             }),
+        }
+    }
+
+    /// Keeps the connections that this thread makes: one that another thread drives would have to be waited for there.
+    pub(super) fn pooled(&self) -> &Client<Connector, RequestBody> {
+        match self.pooled.get(workers::place()) {
+            Some(own) => own.get_or_init(|| Box::new(client(&self.connector, IDLE_CONNECTIONS))),
+            None => &self.fresh,
         }
     }
 
@@ -157,6 +161,14 @@ impl Instance {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn client(connector: &Connector, idle: usize) -> Client<Connector, RequestBody> {
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(idle)
+        .build(connector.clone())
 }
 
 /// A call in flight at an instance. Dropped before it is settled it says nothing about the instance.

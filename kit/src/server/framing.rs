@@ -103,7 +103,7 @@ impl Framing {
                     };
                 }
                 Place::Head | Place::ChunkSize | Place::ChunkEnd | Place::Trailers => {
-                    let end = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
+                    let end = memchr::memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1);
                     let (part, rest) = bytes.split_at(end);
                     bytes = rest;
                     let room = Self::LONGEST.saturating_sub(self.line.len());

@@ -3,23 +3,23 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use crate::policy::hop_by_hop;
 
 /// Fields for one connection only, or for the hop that asked: none is stored.
-const NOT_STORED: [&str; 10] = [
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "proxy-authenticate",
-    "proxy-authentication-info",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
+static NOT_STORED: [HeaderName; 10] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    HeaderName::from_static("proxy-authentication-info"),
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
 ];
 
 /// A stored answer.
@@ -99,7 +99,7 @@ fn millis(time: SystemTime) -> u64 {
 
 /// Drops what is for one connection, and what `Connection` names.
 pub(crate) fn without_hop_by_hop(headers: &mut HeaderMap) {
-    hop_by_hop::remove(headers, &NOT_STORED);
+    hop_by_hop::remove(headers, |name| NOT_STORED.contains(name));
 }
 
 #[cfg(test)]

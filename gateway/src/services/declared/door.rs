@@ -39,12 +39,13 @@ impl<E: Endpoint<Output = Response>> Endpoint for Door<E> {
 
 impl<E> Door<E> {
     async fn forward(&self, route: &Route, parameters: &[(&str, String)], request: Request) -> Response {
+        // Boxed: every request of the gateway's own operations passes here too, and would carry the room for these.
         let (answer, name) = match route {
             Route::Declared(target) => {
-                (target.forward(&self.shared, parameters, request).await, &target.name)
+                (Box::pin(target.forward(&self.shared, parameters, request)).await, &target.name)
             }
             Route::Composed(composed) => {
-                (composed.forward(&self.shared, parameters, request).await, &composed.name)
+                (Box::pin(composed.forward(&self.shared, parameters, request)).await, &composed.name)
             }
         };
         let mut response = match answer {

@@ -236,7 +236,7 @@ impl Target {
             return Err(Problem::new(ProblemKind::MalformedRequest, "The path holds an encoded slash"));
         }
         if self.is_websocket {
-            return self.open_tunnel(shared, parameters, request).await;
+            return Box::pin(self.open_tunnel(shared, parameters, request)).await;
         }
         // Who may not call learns nothing of the schema, and no body of theirs is read.
         let caller = self.admit(shared, request.headers())?;
