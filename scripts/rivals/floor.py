@@ -10,10 +10,12 @@ CRATE = ROOT / "scripts/benches/floor/Cargo.toml"
 TARGET = ROOT / "target/bench-floor"
 
 
-def build():
-    """All of them, once; returns the folder that they are in."""
+def build(*features):
+    """All of them, once, those that need more by its feature; returns the folder that they are in."""
     environment = {**os.environ, "CARGO_TARGET_DIR": str(TARGET)}
-    subprocess.run(["cargo", "build", "--quiet", "--release", "--locked", "--manifest-path", CRATE], env=environment, check=True)
+    command = ["cargo", "build", "--quiet", "--release", "--locked", "--manifest-path", CRATE]
+    command += [word for feature in features for word in ("--features", feature)]
+    subprocess.run(command, env=environment, check=True)
     return TARGET / "release"
 
 

@@ -48,13 +48,16 @@ class Client:
     """One kept-alive connection to the gateway."""
 
     def __init__(self, address, tally):
-        self.tally, self.connection = tally, http.client.HTTPConnection(*address, timeout=30)
+        self.tally, self.connection, self.used = tally, http.client.HTTPConnection(*address, timeout=30), 0.0
 
     def __call__(self, what, method, path, expected, token=None, body=None, timed=False):
         """The answer's JSON, or nothing where it is not as expected; `expected` holds every status that may come."""
         fields = {"Authorization": f"Bearer {token}"} if token else {}
         if body is not None:
             body, fields["Content-Type"] = json.dumps(body), "application/merge-patch+json" if method == "PATCH" else "application/json"
+        if time.monotonic() - self.used > 30:
+            # The gateway may be about to close it.
+            self.connection.close()
         begun = time.perf_counter()
         try:
             self.connection.request(method, path, body, fields)
@@ -64,6 +67,7 @@ class Client:
             self.connection.close()
             self.tally.failed(f"{method} {path}: {error!r}")
             return None
+        self.used = time.monotonic()
         self.tally.done(what, time.perf_counter() - begun if timed else None)
         if answer.status not in expected:
             self.tally.failed(f"{method} {path}: {answer.status} {content[:200].decode(errors='replace')}")
