@@ -4,6 +4,9 @@ of few cores gives a further replica nothing to run on."""
 import concurrent.futures
 import contextlib
 import os
+import pathlib
+import shutil
+import tempfile
 
 from measuring import load
 from measuring.bench import text
@@ -24,9 +27,13 @@ def measure(bench):
         settings = {"log.level": "warn", "database.max_connections": 10, "gateway.public_url": ISSUER, **postgres.settings}
         first = running.enter_context(Platform(bench.binary, settings))
         account = first.make_admin()
-        key = (first.folder / "data/master.key").read_text()
-        shared = {**settings, "gateway.master_key": key.strip()}
-        replicas = [first, *(running.enter_context(Platform(bench.binary, shared)) for _ in range(max(COUNTS) - 1))]
+        folder = pathlib.Path(running.enter_context(tempfile.TemporaryDirectory(prefix="platform-replicas-")))
+        replicas = [first]
+        for number in range(1, max(COUNTS)):
+            data = folder / str(number)
+            data.mkdir(0o700)
+            shutil.copy(first.folder / "data/master.key", data)
+            replicas.append(running.enter_context(Platform(bench.binary, {**settings, "data_dir": data})))
         fields = {"Authorization": "Bearer " + first.sign_in(*account)["access_token"]}
         found = {count: [] for count in COUNTS}
         for number in range(bench.rounds + 1):
