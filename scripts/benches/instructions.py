@@ -8,13 +8,16 @@ import re
 import socket
 import subprocess
 import tempfile
+import time
 
 from measuring.stub import ISSUER, USER_JSON
 from platform_process import ROOT, Platform
 from rivals import nginx
 
-#: Two counts of requests: their difference has nothing of what goes on beside them.
+#: Two counts of requests: their difference has nothing of what is done once.
 FEW, MANY = 200, 1200
+#: Seconds without a request, for what goes on beside them.
+IDLE = 5
 WARM_UP = 300
 TOP = 15
 #: Only the server is counted, on one worker thread.
@@ -82,15 +85,24 @@ def counted(gateway, folder, path, token):
     counts = []
     with socket.create_connection((host, int(port)), 60) as connection:
         ask(connection, asked, WARM_UP)
+        idle, seconds, _ = dumped(gateway, folder, lambda: time.sleep(IDLE))
         for number in (FEW, MANY):
-            control(gateway, "--zero")
-            ask(connection, asked, number)
-            for old in folder.glob("callgrind.out*"):
-                old.unlink()
-            control(gateway, "--dump")
-            dumped = sorted(folder.glob("callgrind.out*"))[-1]
-            counts.append(total(dumped))
-    return (counts[1] - counts[0]) / (MANY - FEW), top(dumped)
+            found, took, path = dumped(gateway, folder, lambda: ask(connection, asked, number))  # noqa: B023
+            counts.append(found - idle / seconds * took)
+    return (counts[1] - counts[0]) / (MANY - FEW), [*top(path, True), "", *top(path, False)]
+
+
+def dumped(gateway, folder, work):
+    """Instructions while something is done, the seconds it took, and the file that tells where they were."""
+    for old in folder.glob("callgrind.out*"):
+        old.unlink()
+    control(gateway, "--zero")
+    begun = time.monotonic()
+    work()
+    took = time.monotonic() - begun
+    control(gateway, "--dump")
+    path = sorted(folder.glob("callgrind.out*"))[-1]
+    return total(path), took, path
 
 
 def ask(connection, asked, count):
@@ -124,9 +136,14 @@ def total(path):
     return int(re.search(r"^(?:totals|summary): (\d+)", path.read_text(errors="replace"), re.MULTILINE).group(1))
 
 
-def top(path):
-    """The first lines of callgrind_annotate, without paths and hashes."""
-    told = subprocess.run(["callgrind_annotate", "--inclusive=yes", "--threshold=100", path], capture_output=True, text=True, check=False).stdout
-    lines = re.findall(r"^\s*[\d,]+ \(\s*[\d.]+%\).*$", told, re.MULTILINE)
-    short = [re.sub(r"\?\?\?:| \[[^\]]*\]|::h[0-9a-f]{16}\b|(?<=\s)\S*/(?=[^/\s]*:)", "", line).strip()[:200] for line in lines if "PROGRAM TOTALS" not in line]
-    return short[:TOP]
+def top(path, inclusive):
+    """The functions that most instructions are in, callees included or not; without those that everything is in, paths and hashes."""
+    command = ["callgrind_annotate", f"--inclusive={'yes' if inclusive else 'no'}", "--threshold=100", path]
+    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    found = []
+    for share, rest in re.findall(r"^\s*[\d,]+ \(\s*([\d.]+)%\)\s+(.*)$", told, re.MULTILINE):
+        name = re.sub(r" \[[^\]]*\]$|::h[0-9a-f]{16}\b", "", rest)
+        name = re.sub(r"^\S*?(?:\?\?\?|\.rs|\.S|\.c|\.h):", "", name).strip()
+        if float(share) < 95 and not name.endswith("'2"):
+            found.append(f"{share:>6}%  {name[:160]}")
+    return [f"{'with' if inclusive else 'without'} callees:", *found[:TOP]]
