@@ -43,8 +43,9 @@ def listeners(binary):
 class Platform:
     """One `platform serve [NAMES…]`, from start to stop. `with Platform(binary) as platform: …`"""
 
-    def __init__(self, binary, settings=None, names=(), folder=None):
+    def __init__(self, binary, settings=None, names=(), folder=None, start_limit=START_LIMIT):
         self.binary = str(binary)
+        self.start_limit = start_limit
         self.names = list(names)
         self.own_folder = folder is None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="platform-run-"))
@@ -122,7 +123,7 @@ class Platform:
         """Base URL of a running service."""
         return f"http://{self.run[service]}"
 
-    def command(self, *arguments, stdin="", extra=None):
+    def command(self, *arguments, stdin="", extra=None, timeout=60):
         """Runs a `platform` command against this installation; returns the completed process."""
         return subprocess.run(
             [self.binary, *arguments],
@@ -131,7 +132,7 @@ class Platform:
             input=stdin,
             text=True,
             capture_output=True,
-            timeout=60,
+            timeout=timeout,
             check=False,
         )
 
@@ -155,8 +156,8 @@ class Platform:
     def _must_live(self, begun):
         if self.process.poll() is not None:
             raise StartFailed(f"platform serve ended with {self.process.returncode}:\n{self.log_end()}")
-        if time.monotonic() - begun > START_LIMIT:
-            raise StartFailed(f"platform serve was not ready within {START_LIMIT:.0f} s:\n{self.log_end()}")
+        if time.monotonic() - begun > self.start_limit:
+            raise StartFailed(f"platform serve was not ready within {self.start_limit:.0f} s:\n{self.log_end()}")
 
     def _answers(self):
         service = "gateway" if not self.names or "gateway" in self.names else self.names[0]

@@ -165,7 +165,7 @@ fn letter_throttle(database: &Database) -> Arc<Throttle> {
 /// The comparison of what a service of the platform's own serves with what the gateway was built with.
 pub(crate) fn handshake(service: &'static str) -> Result<Arc<Handshake>, StartError> {
     let bound = typed::shared(service).map_err(OperationsError::from)?;
-    Ok(Arc::new(Handshake::new(service, bound)))
+    Ok(Arc::new(Handshake::new(service, &bound)))
 }
 
 /// Calls of a service of the platform's own.

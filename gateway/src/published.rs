@@ -44,5 +44,5 @@ pub async fn published(services: &[Declared], composed: &[Composed]) -> Result<P
     let bound = declared(declarations, &own, builtin.document, times, None).await?;
     let own = builtin.operations.into_iter().map(|(service, operation)| (service.to_owned(), operation));
     let operations = own.chain(bound.operations.iter().cloned()).collect();
-    Ok(Published { document: bound.document.clone(), operations })
+    Ok(Published { document: bound.documents.whole(), operations })
 }

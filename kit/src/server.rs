@@ -241,33 +241,48 @@ where
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
-    let limits = seat.limits;
-    let stopped = seat.stopping.stopped.clone();
-    let result = if let Some(tls) = tls {
-        let handshake = tokio::time::timeout(limits.head_time, tls.accept(stream));
-        let accepted = tokio::select! {
-            accepted = handshake => accepted.map_err(io::Error::from).flatten(),
-            () = stopped.cancelled() => return,
-        };
-        match accepted {
-            Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-                return http2::serve(Opened::whole(stream), seat, app).await;
-            }
-            Ok(stream) => return http1::serve(Opened::whole(stream), seat, app).await,
-            Err(error) => Err(error),
-        }
-    } else {
-        let opened = tokio::select! {
-            opened = Opened::read(stream, limits.idle_time, limits.head_time) => opened,
-            () = stopped.cancelled() => return,
-        };
-        match opened {
-            Ok((stream, true)) => return http2::serve(stream, seat, app).await,
-            Ok((stream, false)) => return http1::serve(stream, seat, app).await,
-            Err(error) => Err(error),
-        }
+    let peer = seat.peer;
+    let served = match tls {
+        // Boxed: a connection holds as much as the largest of its ways takes, also where it goes another.
+        Some(tls) => Box::pin(serve_encrypted(stream, tls, seat, app)).await,
+        None => serve_plain(stream, seat, app).await,
     };
-    if let Err::<(), _>(error) = result {
-        tracing::debug!(peer = %seat.peer, %error, "a connection did not open");
+    if let Err(error) = served {
+        tracing::debug!(%peer, %error, "a connection did not open");
     }
+}
+
+async fn serve_encrypted<E>(stream: TcpStream, tls: Arc<Tls>, seat: Seat, app: Arc<E>) -> io::Result<()>
+where
+    E: Endpoint + 'static,
+    E::Output: IntoResponse,
+{
+    let handshake = tokio::time::timeout(seat.limits.head_time, tls.accept(stream));
+    let stream = tokio::select! {
+        accepted = handshake => accepted.map_err(io::Error::from).flatten()?,
+        () = seat.stopping.stopped.cancelled() => return Ok(()),
+    };
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        http2::serve(Opened::whole(stream), seat, app).await;
+    } else {
+        http1::serve(Opened::whole(stream), seat, app).await;
+    }
+    Ok(())
+}
+
+async fn serve_plain<E>(stream: TcpStream, seat: Seat, app: Arc<E>) -> io::Result<()>
+where
+    E: Endpoint + 'static,
+    E::Output: IntoResponse,
+{
+    let (stream, is_http2) = tokio::select! {
+        opened = Opened::read(stream, seat.limits.idle_time, seat.limits.head_time) => opened?,
+        () = seat.stopping.stopped.cancelled() => return Ok(()),
+    };
+    if is_http2 {
+        Box::pin(http2::serve(stream, seat, app)).await;
+    } else {
+        http1::serve(stream, seat, app).await;
+    }
+    Ok(())
 }

@@ -6,10 +6,12 @@ import pathlib
 import tempfile
 import time
 
-import load
-import nginx
+from measuring import load
+from measuring.bench import text
+from measuring.postgres import Postgres
+from measuring.stub import ISSUER, USER, USER_JSON
 from platform_process import Platform
-from postgres import Postgres
+from rivals import nginx
 
 #: Sessions that refresh at once, each by a connection of its own.
 SESSIONS = 16
@@ -62,13 +64,13 @@ end
 """
 
 
-def measure(bench, rounds, user, issuer):
+def measure(bench):
     """Everything, into the bench's table and data."""
-    found = bench.data["identity"] = {}
+    found, rounds = bench.data, bench.rounds
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         # One account from one address signs in all the time here, which the throttle would slow down.
-        settings = {"gateway.public_url": issuer, "log.level": "warn", "gateway.login_attempts": 1000}
+        settings = {"gateway.public_url": ISSUER, "log.level": "warn", "gateway.login_attempts": 1000}
         with Platform(bench.binary, settings) as platform:
             pids = [platform.process.pid]
             time.sleep(1)
@@ -84,14 +86,14 @@ def measure(bench, rounds, user, issuer):
             found["memory"] = {"idle_mib": idle, "after_mib": after}
             platform.process.terminate()
             platform.process.wait(15)
-            verifying(bench, rounds, platform, folder, user, issuer, found)
+            verifying(bench, rounds, platform, folder, found)
         with Postgres() as postgres:
             settings = {**postgres.settings, "log.level": "warn", "gateway.login_attempts": 1000}
             with Platform(bench.binary, settings) as platform:
                 elsewhere = folder / "postgres"
                 elsewhere.mkdir()
                 refreshing(bench, rounds, platform, platform.make_admin(), "PostgreSQL", elsewhere, found)
-    bench.row("identity", "resident memory, idle, then after all these sign-ins", f"{idle:.1f}, then {after:.1f} MiB", "everything in one process, SQLite")
+    bench.row("resident memory, idle, then after all these sign-ins", f"{idle:.1f}, then {after:.1f} MiB", "everything in one process, SQLite")
 
 
 def credentials(account):
@@ -104,7 +106,7 @@ def signing_in(bench, rounds, platform, account, found):
     runs = [load.run(url, pids, bench.seconds, SIGNING_IN, script=credentials(account)) for _ in range(rounds)]
     found["sign_in"] = spread = load.spread(runs)
     bench.row(
-        "identity", f"sign-ins, {SIGNING_IN} at once", f"{text(spread['requests_per_second'], '.0f')} a second",
+        f"sign-ins, {SIGNING_IN} at once", f"{text(spread['requests_per_second'], '.0f')} a second",
         f"p99 {spread['p99_ms']['median']:.0f} ms, {spread['cpu_per_10000']['median'] / 10:.1f} CPU ms each; Argon2id, 19 MiB, 2 passes",
     )
 
@@ -132,7 +134,7 @@ def storm(bench, rounds, platform, account, found):
         note = f"p50 {one['p50_ms']['median']:.1f} ms, {one['requests_per_second']['median']:,.0f} requests/s"
         if name == "storm":
             note += f"; {refused:.0%} of the sign-ins got 503"
-        bench.row("identity", what, f"{text(one['p99_ms'], '.1f')} ms", note)
+        bench.row(what, f"{text(one['p99_ms'], '.1f')} ms", note)
 
 
 def refreshing(bench, rounds, platform, account, database, folder, found):
@@ -140,7 +142,7 @@ def refreshing(bench, rounds, platform, account, database, folder, found):
     runs = [refresh(platform, account, folder, bench.seconds) for _ in range(rounds)]
     found[f"refresh_{database.lower()}"] = spread = load.spread(runs)
     bench.row(
-        "identity", f"refreshes on {database}, {SESSIONS} sessions at once", f"{text(spread['requests_per_second'], ',.0f')} a second",
+        f"refreshes on {database}, {SESSIONS} sessions at once", f"{text(spread['requests_per_second'], ',.0f')} a second",
         f"p99 {spread['p99_ms']['median']:.1f} ms, {spread['cpu_per_10000']['median'] / 10:.2f} CPU ms each",
     )
 
@@ -159,16 +161,16 @@ def access_tokens(folder):
     return [line for path in sorted(folder.glob("access.*")) for line in path.read_text().splitlines() if line.count(".") == 2]
 
 
-def verifying(bench, rounds, platform, folder, user, issuer, found):
+def verifying(bench, rounds, platform, folder, found):
     """Reads through the gateway alone, over a stub: with one token, and with tokens that were never seen."""
     tokens = access_tokens(folder)
     share = len(tokens) // rounds
-    settings = {"gateway.public_url": issuer, "log.level": "warn", "data_dir": platform.settings["data_dir"]}
+    settings = {"gateway.public_url": ISSUER, "log.level": "warn", "data_dir": platform.settings["data_dir"]}
     warm, cold = [], []
-    with nginx.stub(json.dumps(user, separators=(",", ":"))) as stub:
+    with nginx.stub(USER_JSON) as stub:
         for number in range(rounds):
             with Platform(bench.binary, {**settings, "users.url": stub.url}, ["gateway"]) as gateway:
-                url, pids = gateway.url() + f"/api_v1/users/{user['id']}", [gateway.process.pid]
+                url, pids = gateway.url() + f"/api_v1/users/{USER['id']}", [gateway.process.pid]
                 fields = {"Authorization": f"Bearer {tokens[-1]}"}
                 load.run(url, pids, 1, 64, fields)
                 warm.append(load.run(url, pids, 2, 64, fields))
@@ -180,11 +182,6 @@ def verifying(bench, rounds, platform, folder, user, issuer, found):
     for name, what in (("warm", "reads with a token seen before"), ("cold", "reads with tokens never seen before")):
         one = found["verify"][name]
         bench.row(
-            "identity", what, f"{text(one['requests_per_second'], ',.0f')} requests/s",
+            what, f"{text(one['requests_per_second'], ',.0f')} requests/s",
             f"{one['cpu_per_10000']['median']:.3f} CPU s per 10,000, p99 {one['p99_ms']['median']:.1f} ms; gateway alone, 64 connections",
         )
-
-
-def text(measure, form):
-    """Median with least and greatest."""
-    return f"{measure['median']:{form}} ({measure['min']:{form}} to {measure['max']:{form}})"

@@ -1,11 +1,13 @@
 //! The document and the pages that show it, all from here: no page loads anything from elsewhere (CSP says so too).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
+use contract::Problem;
 use poem::{Endpoint, Request, Response, Result, Route};
 use poem_openapi::OpenApiService;
+use tokio::sync::Mutex;
 
 use super::fixed::Fixed;
 use crate::services::declared::Bound;
@@ -13,6 +15,8 @@ use crate::services::declared::Bound;
 /// Only from this origin; styles also inline (both pages write them), workers also from the page itself (Redoc's search).
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
     font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 const SWAGGER_PAGE: &str = r#"<!doctype html>
 <html lang="en">
@@ -69,52 +73,98 @@ Redoc.init("/api_v1/openapi.json", { scrollYOffset: 0 }, document.getElementById
 
 /// Adds the document and the pages to a router.
 pub(crate) fn routes(route: Route, bound: &Arc<ArcSwap<Bound>>) -> Route {
-    let assets = OpenApiService::new((), "", "");
-    let swagger = assets.swagger_ui_html();
-    let redoc = assets.redoc_html();
-    let script = "text/javascript; charset=utf-8";
     let page = "text/html; charset=utf-8";
+    let document =
+        Document { bound: Arc::clone(bound), written: ArcSwapOption::empty(), writing: Mutex::default() };
     route
-        .at("/api_v1/openapi.json", Document { bound: Arc::clone(bound), written: ArcSwapOption::empty() })
+        .at("/api_v1/openapi.json", document)
         .at("/docs", fixed(page, SWAGGER_PAGE))
-        .at("/docs/start.js", fixed(script, SWAGGER_START))
-        .at(
-            "/docs/swagger-ui.js",
-            fixed(script, between(&swagger, "<script charset=\"UTF-8\">", "</script>\n</head>")),
-        )
-        .at(
-            "/docs/swagger-ui.css",
-            fixed("text/css; charset=utf-8", between(&swagger, "<style charset=\"UTF-8\">", "</style>")),
-        )
+        .at("/docs/start.js", fixed(SCRIPT, SWAGGER_START))
+        .at("/docs/swagger-ui.js", Asset::new(swagger_script))
+        .at("/docs/swagger-ui.css", Asset::new(swagger_style))
         .at("/redoc", fixed(page, REDOC_PAGE))
-        .at("/redoc/start.js", fixed(script, REDOC_START))
-        .at(
-            "/redoc/redoc.js",
-            fixed(script, between(&redoc, "<script charset=\"UTF-8\">", "</script>\n  </head>")),
-        )
+        .at("/redoc/start.js", fixed(SCRIPT, REDOC_START))
+        .at("/redoc/redoc.js", Asset::new(redoc_script))
+}
+
+/// One of the files of megabytes that the pages load, made when it is first asked for: most processes never are.
+struct Asset {
+    make: fn() -> Fixed,
+    made: OnceLock<Fixed>,
+}
+
+impl Asset {
+    fn new(make: fn() -> Fixed) -> Self {
+        Self { make, made: OnceLock::new() }
+    }
+}
+
+impl Endpoint for Asset {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        self.made.get_or_init(self.make).call(request).await
+    }
+}
+
+fn swagger_script() -> Fixed {
+    let page = assets().swagger_ui_html();
+    fixed(SCRIPT, between(&page, "<script charset=\"UTF-8\">", "</script>\n</head>"))
+}
+
+fn swagger_style() -> Fixed {
+    let page = assets().swagger_ui_html();
+    fixed("text/css; charset=utf-8", between(&page, "<style charset=\"UTF-8\">", "</style>"))
+}
+
+fn redoc_script() -> Fixed {
+    let page = assets().redoc_html();
+    fixed(SCRIPT, between(&page, "<script charset=\"UTF-8\">", "</script>\n  </head>"))
+}
+
+fn assets() -> OpenApiService<(), ()> {
+    OpenApiService::new((), "", "")
 }
 
 /// The document of what is bound now, written once for each time that it changes.
 struct Document {
     bound: Arc<ArcSwap<Bound>>,
     written: ArcSwapOption<(Arc<Bound>, Fixed)>,
+    /// Held while it is written: a large one takes seconds, and nobody writes it beside another.
+    writing: Mutex<()>,
+}
+
+impl Document {
+    /// As it was written for what is bound now.
+    fn current(&self) -> Option<Arc<(Arc<Bound>, Fixed)>> {
+        let bound = self.bound.load();
+        self.written.load_full().filter(|written| Arc::ptr_eq(&written.0, &bound))
+    }
+
+    async fn written(&self) -> Result<Arc<(Arc<Bound>, Fixed)>> {
+        if let Some(written) = self.current() {
+            return Ok(written);
+        }
+        let _writing = self.writing.lock().await;
+        if let Some(written) = self.current() {
+            return Ok(written);
+        }
+        let bound = self.bound.load_full();
+        let written = tokio::task::spawn_blocking(move || {
+            let fixed = fixed("application/json", bound.documents.whole().to_string());
+            Arc::new((bound, fixed))
+        });
+        let written = written.await.map_err(Problem::internal)?;
+        self.written.store(Some(Arc::clone(&written)));
+        Ok(written)
+    }
 }
 
 impl Endpoint for Document {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        let bound = self.bound.load_full();
-        let written = match self.written.load_full() {
-            Some(written) if Arc::ptr_eq(&written.0, &bound) => written,
-            _ => {
-                let fixed = fixed("application/json", bound.document.to_string());
-                let written = Arc::new((bound, fixed));
-                self.written.store(Some(Arc::clone(&written)));
-                written
-            }
-        };
-        written.1.call(request).await
+        self.written().await?.1.call(request).await
     }
 }
 

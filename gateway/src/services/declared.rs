@@ -3,6 +3,7 @@
 mod answer;
 mod changes;
 mod dialect;
+mod documents;
 mod door;
 mod forward;
 mod measured;
@@ -38,6 +39,7 @@ pub(crate) use self::{
     publish::complete_operation,
 };
 use self::{
+    documents::Documents,
     forward::Service,
     parts::{Targets, targets},
     prepare::prepare,
@@ -148,7 +150,7 @@ pub(crate) struct Declarations<'d> {
 pub(crate) struct Bound {
     pub(crate) router: Router<Route>,
     /// The one document, theirs included.
-    pub(crate) document: Value,
+    pub(crate) documents: Documents,
     /// Every operation of theirs, by the service that has it.
     pub(crate) operations: Vec<(String, Operation)>,
     services: Vec<Arc<Service>>,
@@ -215,7 +217,7 @@ pub(crate) async fn bind(
     let mut taken: HashSet<String> = operation_ids(&public);
     let mut bound = Bound {
         router: Router::default(),
-        document: public,
+        documents: Documents::over(public),
         operations: Vec::new(),
         services: Vec::new(),
         targets: own.iter().map(|own| targets(own, times)).collect(),
@@ -232,9 +234,6 @@ pub(crate) async fn bind(
     // Over services that are not bound everything composed of them would be a fault as well.
     if faults.is_empty() {
         faults = bound.compose(declarations.composed, &mut taken, times);
-    }
-    if !bound.services.is_empty() {
-        nullable::complete(&mut bound.document);
     }
     if faults.is_empty() { Ok(bound) } else { Err(faults) }
 }
@@ -292,7 +291,7 @@ impl Bound {
     ) -> Result<(), ServiceFault> {
         let settings = &declared.settings;
         let document = read_document(declared).await?;
-        let handshake = Arc::new(Handshake::new(settings.name.as_str(), document.clone()));
+        let handshake = Arc::new(Handshake::new(settings.name.as_str(), &document));
         let prepared = prepare(settings, document, taken)?;
         let pool = pool(declared, times)?;
         let idle = pool.idle_time;
@@ -331,7 +330,7 @@ impl Bound {
             self.operations.push((service.name.clone(), operation));
         }
         self.services.push(Arc::clone(&service));
-        publish::add(&mut self.document, &service.name, &published);
+        self.documents.add(&service.name, &published);
         Ok(())
     }
 }

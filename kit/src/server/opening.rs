@@ -66,6 +66,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Opened<S> {
         let count = self.early.len().min(buffer.remaining());
         buffer.put_slice(&self.early[..count]);
         self.early.advance(count);
+        if self.early.is_empty() {
+            // What is empty would still hold its 4 KiB as long as the connection lives.
+            self.early = Bytes::new();
+        }
         Poll::Ready(Ok(()))
     }
 }

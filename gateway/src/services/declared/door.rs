@@ -26,7 +26,10 @@ impl<E: Endpoint<Output = Response>> Endpoint for Door<E> {
         // The trailing slash that the outermost layer drops for the gateway's own paths counts here.
         let path = request.original_uri().path().to_owned();
         match bound.router.find(&path, request.method()) {
-            Match::Operation { target, parameters } => Ok(self.forward(target, &parameters, request).await),
+            // Boxed: 16 KiB that every layer further out would else hold and move, for requests that go another way as well.
+            Match::Operation { target, parameters } => {
+                Ok(Box::pin(self.forward(target, &parameters, request)).await)
+            }
             Match::OtherMethods(methods) => {
                 let problem = Problem::new(ProblemKind::MethodNotAllowed, "Method Not Allowed");
                 let allow = HeaderValue::try_from(allow(&methods)).map_err(Problem::internal)?;

@@ -85,9 +85,12 @@ impl Bound {
         taken: &mut HashSet<String>,
         times: Times,
     ) -> Vec<BindFault> {
+        if all.is_empty() {
+            return Vec::new();
+        }
         let (mut drafts, mut faults) = (Vec::new(), Vec::new());
         for composed in all {
-            match Draft::add(&composed.settings, &mut self.document, taken, &self.targets) {
+            match Draft::add(&composed.settings, self.documents.laid(), taken, &self.targets) {
                 Ok(draft) => drafts.push((composed, draft)),
                 Err(found) => {
                     faults.extend(found.into_iter().map(|(part, fault)| placed(composed, part, fault)));
@@ -124,15 +127,16 @@ impl Bound {
 
     /// The composed operations as the document has them, compiled.
     fn composed_operations(
-        &self,
+        &mut self,
         drafts: &[(&kit::config::Composed, Draft)],
     ) -> Result<BTreeMap<String, Operation>, ServiceFault> {
+        let whole = self.documents.laid();
         let mut paths = serde_json::Map::new();
         for (composed, _) in drafts {
             let path = &composed.settings.path;
-            paths.insert(path.clone(), json!({ "get": self.document["paths"][path]["get"] }));
+            paths.insert(path.clone(), json!({ "get": whole["paths"][path]["get"] }));
         }
-        let components = self.document.get("components").cloned().unwrap_or_default();
+        let components = whole.get("components").cloned().unwrap_or_default();
         let document = json!({ "openapi": "3.0.3", "paths": paths, "components": components });
         Ok(Operation::all(&document)?
             .into_iter()

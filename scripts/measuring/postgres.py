@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 
-from nginx import free_port
+from measuring.process import free_port
 
 
 class Postgres:

@@ -1,0 +1,78 @@
+"""One bench's run: rounds by turns, its rows of the table, its figures, its charts and the versions of what it measured beside ours."""
+
+import statistics
+
+from measuring import load
+
+ROUNDS = 3
+#: Seconds of load on each subject before the first round.
+WARM_UP = 1
+
+
+class Bench:
+    """What one bench measures, and with what; handed to `measure(bench)` of a module in scripts/benches."""
+
+    def __init__(self, name, binary, seconds):
+        self.name = name
+        self.binary = binary
+        #: Length of a round.
+        self.seconds = seconds
+        self.rounds = ROUNDS
+        #: Rows of the table: what, result, goal, remark.
+        self.rows = []
+        #: All figures, for the JSON.
+        self.data = {}
+        #: Versions of what was measured beside ours, by name.
+        self.versions = {}
+        #: Charts by the name of their file: title, rows of (label, median, least, greatest), unit.
+        self.charts = {}
+
+    def row(self, what, result, note="", goal=""):
+        """A line of the table."""
+        self.rows.append((what, result, goal, note))
+        print(f"  {what}: {result}  {goal}  {note}", flush=True)
+
+    def goal(self, what, value, least=None, most=None, form=".2f", unit="", note=""):
+        """A line about a figure with a goal: no less than `least`, or no more than `most`."""
+        met = value >= least if most is None else value <= most
+        bound = f"≥ {least:g}" if most is None else f"≤ {most:g}"
+        self.row(what, f"{value:{form}}{unit}", note, f"{bound}{unit}, {'met' if met else 'missed'}")
+
+    def measured(self, what, found, note=""):
+        """A line of rate, cost and tail, from what `by_turns` gave for a subject."""
+        cost = f"{text(found['cpu_per_10000'], '.3f')} CPU s per 10,000, p99 {found['p99_ms']['median']:.1f} ms"
+        self.row(what, f"{text(found['requests_per_second'], ',.0f')} requests/s", f"{cost}; {note}" if note else cost)
+
+    def by_turns(self, subjects, connections=64, seconds=None):
+        """Rounds of each subject by turns, after a warm-up: {name: (url, pids, fields)} -> {name: spread of each measure}."""
+        for url, pids, fields in subjects.values():
+            load.run(url, pids, WARM_UP, connections, fields)
+        rounds = {name: [] for name in subjects}
+        for _ in range(self.rounds):
+            for name, (url, pids, fields) in subjects.items():
+                rounds[name].append(load.run(url, pids, seconds or self.seconds, connections, fields))
+        return {name: load.spread(found) for name, found in rounds.items()}
+
+    def chart(self, title, rows, unit, name=None):
+        """A bar chart of rows (label, median, least, greatest); bars whose label starts with `platform` are ours."""
+        self.charts[name or self.name] = (title, rows, unit)
+
+    def chart_spreads(self, title, found, unit="requests per CPU s", measure="requests_per_cpu_second", name=None):
+        """A bar chart of one measure of {label: spread}, the greatest first."""
+        rows = [(label, *(spread[measure][part] for part in ("median", "min", "max"))) for label, spread in found.items()]
+        self.chart(title, sorted(rows, key=lambda row: -row[1]), unit, name)
+
+
+def text(measure, form):
+    """Median with least and greatest of a spread."""
+    return f"{measure['median']:{form}} ({measure['min']:{form}} to {measure['max']:{form}})"
+
+
+def milliseconds(times):
+    """Median with least and greatest of some times in seconds."""
+    return f"{statistics.median(times) * 1000:.1f} ({min(times) * 1000:.1f} to {max(times) * 1000:.1f})"
+
+
+def ratio(ours, theirs, measure="requests_per_cpu_second"):
+    """Median against median."""
+    return ours[measure]["median"] / theirs[measure]["median"]
