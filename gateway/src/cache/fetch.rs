@@ -116,7 +116,7 @@ impl Cache {
         }
         if let Some(stored) = before.filter(|_| asks && status == StatusCode::NOT_MODIFIED) {
             let headers = conditional::refreshed(&stored.headers, headers);
-            let fresh = Stored { status: stored.status, headers, body: stored.body.clone(), received: now };
+            let fresh = Stored::new(stored.status, headers, stored.body.clone(), now);
             return Ok(self.keep(&errand, fresh, status, flight.as_ref()).await);
         }
         without_hop_by_hop(&mut headers);
@@ -125,7 +125,7 @@ impl Cache {
         }
         match read(body, self.entry_bytes).await {
             Read::Whole(body) => {
-                let fresh = Stored { status, headers, body, received: now };
+                let fresh = Stored::new(status, headers, body, now);
                 Ok(self.keep(&errand, fresh, status, flight.as_ref()).await)
             }
             Read::TooMuch(body) => {

@@ -23,6 +23,11 @@ impl Directives {
         Self(all)
     }
 
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether it is there, with or without an argument.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)

@@ -33,28 +33,43 @@ pub(crate) enum Reuse {
     Ask,
 }
 
-/// What the rules say of one stored answer at one time.
-pub(crate) struct Judged {
+/// What the rules say of one answer, whenever they are asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Ruled {
     directives: Directives,
     policy: CachePolicy,
     lifetime: Duration,
-    age: Duration,
 }
 
-impl Judged {
-    /// Of `stored` at `now`.
-    pub(crate) fn at(stored: &Stored, now: SystemTime) -> Self {
-        Self::of(stored.status, &stored.headers, stored.received, now)
-    }
-
-    fn of(status: StatusCode, headers: &HeaderMap, received: SystemTime, now: SystemTime) -> Self {
+impl Ruled {
+    /// An answer with this head.
+    pub(crate) fn of(status: StatusCode, headers: &HeaderMap, received: SystemTime) -> Self {
         let directives = Directives::of(headers);
         let mut plain = plain_answer(status, headers, &directives, received);
         let lifetime = policy(&HeaderMap::new(), &plain, received).time_to_live(received);
         plain.headers_mut().insert(header::AGE, age(headers, received).into());
         let policy = policy(&HeaderMap::new(), &plain, received);
-        let age = policy.age(now);
-        Self { directives, policy, lifetime, age }
+        Self { directives, policy, lifetime }
+    }
+
+    fn at(&self, now: SystemTime) -> Judged<'_> {
+        let Self { directives, policy, lifetime } = self;
+        Judged { directives, policy, lifetime: *lifetime, age: policy.age(now) }
+    }
+}
+
+/// What the rules say of one stored answer at one time.
+pub(crate) struct Judged<'r> {
+    directives: &'r Directives,
+    policy: &'r CachePolicy,
+    lifetime: Duration,
+    age: Duration,
+}
+
+impl<'r> Judged<'r> {
+    /// Of `stored` at `now`.
+    pub(crate) fn at(stored: &'r Stored, now: SystemTime) -> Self {
+        stored.ruled().at(now)
     }
 
     /// Seconds it is good for still; negative once it is stale.
@@ -71,22 +86,29 @@ impl Judged {
     /// Whether it answers a request with these fields.
     pub(crate) fn reuse(&self, request: &HeaderMap, now: SystemTime) -> Reuse {
         let asked = asked(request);
-        let plain = plain_request(&asked);
-        if matches!(self.policy.before_request(&plain, now), BeforeRequest::Fresh(_)) {
+        if self.is_fresh_for(&asked, now) {
             return Reuse::Fresh;
         }
         let wants_fresh = ["no-cache", "max-age", "min-fresh"].iter().any(|name| asked.has(name));
-        if !wants_fresh && self.may_be_stale_for("stale-while-revalidate", &self.directives) {
+        if !wants_fresh && self.may_be_stale_for("stale-while-revalidate", self.directives) {
             return Reuse::WhileRevalidating;
         }
         Reuse::Ask
+    }
+
+    /// A request that says nothing about caching, as most do, needs no look at anything but the time.
+    fn is_fresh_for(&self, asked: &Directives, now: SystemTime) -> bool {
+        if asked.is_empty() {
+            return !self.policy.is_stale(now);
+        }
+        matches!(self.policy.before_request(&plain_request(asked), now), BeforeRequest::Fresh(_))
     }
 
     /// Whether it stands in for a service that is out of order (RFC 5861 §4).
     pub(crate) fn stands_in(&self, request: &Parts) -> bool {
         let asked = asked(&request.headers);
         !asked.has("no-cache")
-            && (self.may_be_stale_for("stale-if-error", &self.directives)
+            && (self.may_be_stale_for("stale-if-error", self.directives)
                 || self.may_be_stale_for("stale-if-error", &asked)
                 || self.is_stale_for_less_than(self.settled(request)))
     }
@@ -107,7 +129,7 @@ impl Judged {
     /// Never where the service forbids it. `s-maxage` forbids it too (RFC 9111 §5.2.2.10), unless the same answer says for how
     /// long it may be stale.
     fn may_be_stale_for(&self, window: &str, whose: &Directives) -> bool {
-        let own = &self.directives;
+        let own = self.directives;
         let forbidden = ["must-revalidate", "proxy-revalidate", "no-cache"].iter().any(|name| own.has(name))
             || (own.has("s-maxage") && !own.has(window));
         let window = whose.seconds(window).unwrap_or_default();
@@ -147,7 +169,7 @@ pub(crate) fn is_storable(
     let plain = plain_answer(status, headers, &directives, received);
     let asked = plain_request(&asked(&request.headers));
     policy(asked.headers(), &plain, received).is_storable()
-        && Judged::of(status, headers, received, received).kept(request, headers) > Duration::ZERO
+        && Ruled::of(status, headers, received).at(received).kept(request, headers) > Duration::ZERO
 }
 
 /// What a request says about caching; `Pragma: no-cache` where it says nothing else.

@@ -1,11 +1,15 @@
 //! One stored answer, and how a store outside the process writes it.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::OnceLock,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
+use super::rules::Ruled;
 use crate::policy::hop_by_hop;
 
 /// Fields for one connection only, or for the hop that asked: none is stored.
@@ -23,13 +27,15 @@ static NOT_STORED: [HeaderName; 10] = [
 ];
 
 /// A stored answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Stored {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     /// When its head came.
     pub(crate) received: SystemTime,
+    /// What follows from all of it, once it was asked for.
+    ruled: OnceLock<Box<Ruled>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -41,6 +47,16 @@ struct Head {
 }
 
 impl Stored {
+    /// An answer whose head came at `received`.
+    pub(crate) fn new(status: StatusCode, headers: HeaderMap, body: Bytes, received: SystemTime) -> Self {
+        Self { status, headers, body, received, ruled: OnceLock::new() }
+    }
+
+    /// What the rules say of it.
+    pub(crate) fn ruled(&self) -> &Ruled {
+        self.ruled.get_or_init(|| Box::new(Ruled::of(self.status, &self.headers, self.received)))
+    }
+
     /// Bytes it takes.
     pub(crate) fn size(&self) -> usize {
         let fields: usize =
@@ -83,12 +99,9 @@ impl Stored {
                 HeaderValue::from_bytes(&value?).ok()?,
             );
         }
-        Some(Self {
-            status: StatusCode::from_u16(head.status).ok()?,
-            headers,
-            body: bytes.slice(end..),
-            received: SystemTime::UNIX_EPOCH + Duration::from_millis(head.received),
-        })
+        let status = StatusCode::from_u16(head.status).ok()?;
+        let received = SystemTime::UNIX_EPOCH + Duration::from_millis(head.received);
+        Some(Self::new(status, headers, bytes.slice(end..), received))
     }
 }
 
@@ -111,16 +124,16 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append("x", HeaderValue::from_bytes(b"gr\xfc\xdf").unwrap());
         headers.append("x", "2".parse().unwrap());
-        let stored = Stored {
-            status: StatusCode::NOT_FOUND,
-            headers,
-            body: Bytes::from_static(b"body"),
-            received: SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123),
-        };
+        let received = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
+        let stored = Stored::new(StatusCode::NOT_FOUND, headers, Bytes::from_static(b"body"), received);
         let written = Bytes::from(stored.written().unwrap());
-        assert_eq!(Stored::read(&written), Some(stored));
+        let read = Stored::read(&written).unwrap();
+        assert_eq!(
+            (read.status, &read.headers, &read.body, read.received),
+            (stored.status, &stored.headers, &stored.body, stored.received)
+        );
         for end in 0..written.len() - 4 {
-            assert_eq!(Stored::read(&written.slice(..end)), None);
+            assert!(Stored::read(&written.slice(..end)).is_none());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The rules, one by one, at a fixed time.
 
 use http::HeaderName;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -19,12 +20,7 @@ fn request(fields: &[(&str, &str)]) -> Parts {
 }
 
 fn stored(rule: &str) -> Stored {
-    Stored {
-        status: StatusCode::OK,
-        headers: map(&[("cache-control", rule)]),
-        body: bytes::Bytes::new(),
-        received: now(),
-    }
+    Stored::new(StatusCode::OK, map(&[("cache-control", rule)]), bytes::Bytes::new(), now())
 }
 
 fn storable(identity: &Identity, asked: &[(&str, &str)], answer: &[(&str, &str)]) -> bool {
@@ -136,14 +132,40 @@ fn an_age_that_can_t_be_believed_makes_an_answer_stale() {
 #[test]
 fn a_client_may_ask_for_fresher_and_the_service_decides_how_stale() {
     let later = now() + Duration::from_secs(50);
-    let judged = Judged::at(&stored("max-age=60"), later);
+    let answer = stored("max-age=60");
+    let judged = Judged::at(&answer, later);
     let reuse = |rule: &str| judged.reuse(&map(&[("cache-control", rule)]), later);
     assert_eq!(reuse("max-age=60"), Reuse::Fresh);
     assert_eq!(reuse("max-age=40"), Reuse::Ask);
     assert_eq!(reuse("min-fresh=20"), Reuse::Ask);
     assert_eq!(reuse("no-cache"), Reuse::Ask);
     let later = now() + Duration::from_secs(70);
-    let judged = Judged::at(&stored("max-age=60, must-revalidate"), later);
+    let answer = stored("max-age=60, must-revalidate");
+    let judged = Judged::at(&answer, later);
     assert_eq!(judged.reuse(&map(&[("cache-control", "max-stale=100")]), later), Reuse::Ask);
     assert_eq!(judged.time_to_live(), -10);
+}
+
+proptest! {
+    #[test]
+    fn a_request_that_says_nothing_of_caching_is_judged_as_by_the_whole_rules(
+        rules in prop::sample::subsequence(
+            vec!["max-age=60", "s-maxage=30", "public", "private", "no-cache", "no-store", "must-revalidate", "proxy-revalidate", "immutable"],
+            0..5,
+        ),
+        age in prop::option::of(0..90_u32),
+        after in 0..120_u64,
+    ) {
+        let mut answer = stored(&rules.join(", "));
+        if let Some(age) = age {
+            answer.headers.insert(header::AGE, age.into());
+        }
+        let later = now() + Duration::from_secs(after);
+        let judged = Judged::at(&answer, later);
+        let whole = matches!(
+            judged.policy.before_request(&plain_request(&Directives::default()), later),
+            BeforeRequest::Fresh(_)
+        );
+        prop_assert_eq!(judged.is_fresh_for(&Directives::default(), later), whole);
+    }
 }
