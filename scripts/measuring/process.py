@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 
 START_LIMIT = 20.0
 
@@ -28,14 +29,25 @@ def answers(port):
         return False
 
 
+def gives(url):
+    """Whether a GET of this is answered by 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
 class Process:
     """One server, from start to stop: `with Process("envoy", lambda server: [program, …]) as server: …`
 
-    `command` is called with the server, whose `folder` and `port` are known by then and which may write its configuration there.
+    `command` is called with the server, whose `folder` and `port` are known by then and which may write its configuration there. It is
+    ready once it listens, or once it answers `ready`, a path, by 200.
     """
 
-    def __init__(self, name, command, environment=None):
+    def __init__(self, name, command, environment=None, ready=None):
         self.name = name
+        self.ready = ready
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"platform-bench-{name}-"))
         # Workers may drop to another user where they start as root.
         self.folder.chmod(0o755)
@@ -51,7 +63,7 @@ class Process:
         )
         self.pid = self.process.pid
         until = time.monotonic() + START_LIMIT
-        while not answers(self.port):
+        while not (answers(self.port) if self.ready is None else gives(self.url + self.ready)):
             if self.process.poll() is not None or time.monotonic() > until:
                 state = f"ended with {self.process.poll()}" if self.process.poll() is not None else "does not answer"
                 told = self.log_end()

@@ -1,4 +1,4 @@
-"""nginx beside ours: a stub that plays a service, and a plain proxy to any upstream."""
+"""nginx beside ours: stubs that play a service, a plain proxy and a cache in front of any upstream."""
 
 import os
 import re
@@ -31,6 +31,46 @@ STUB = """
     }}
 }}
 """
+#: A stub whose answers may be kept, and that writes down what it was asked.
+COUNTED = """
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location / {{
+            access_log {folder}/asked;
+            default_type application/json;
+            add_header ETag '"1"';
+            add_header Cache-Control 'public, max-age=3600';
+            return 200 '{body}';
+        }}
+    }}
+}}
+"""
+#: `tcp_nopush` stays off: with it, large hits stall at one connection.
+CACHE = """
+    sendfile on;
+    proxy_cache_path {folder}/cache levels=1:2 keys_zone=answers:8m max_size=100m inactive=600m use_temp_path=off;
+    upstream service {{ server {upstream}; keepalive 128; keepalive_requests 100000000; }}
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location / {{
+            proxy_pass http://service;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_cache answers;
+        }}
+    }}
+}}
+"""
+#: Files of a folder, and nothing else.
+FILES = """
+    sendfile on;
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        root {root};
+        default_type application/octet-stream;
+    }}
+}}
+"""
 PROXY = """
     upstream service {{ server {upstream}; keepalive 128; keepalive_requests 100000000; }}
     server {{
@@ -39,6 +79,7 @@ PROXY = """
             proxy_pass http://service;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
+            client_max_body_size 0;
         }}
     }}
 }}
@@ -71,3 +112,18 @@ def stub(body):
 def proxy(upstream, workers=1):
     """Passes every request on to `host:port`, over kept-alive connections."""
     return nginx(PROXY, workers, upstream=upstream)
+
+
+def counted_stub(body):
+    """A stub whose answers may be kept for an hour; `asked` in its folder has a line for each request."""
+    return nginx(COUNTED, body=body.replace("'", ""))
+
+
+def files(root):
+    """Serves the files of a folder as bytes."""
+    return nginx(FILES, root=root)
+
+
+def cache(upstream):
+    """Keeps what `host:port` answers."""
+    return nginx(CACHE, upstream=upstream)
