@@ -41,7 +41,7 @@ def measure(bench):
             subjects[name] = (*subjects[name][:2], hs256)
         busy = bench.by_turns(subjects)
         few = {name: subjects[name] for name in ("platform", "nginx")}
-        one = bench.by_turns({**few, "direct": ours.subject(stub, PATH, fields)}, connections=1)
+        one = bench.by_turns({**few, "direct": ours.subject(stub, PATH, fields)}, connections=1, seconds=bench.shorter())
     bench.data.update({"64 connections": busy, "1 connection": one, "with access log": logged})
     report(bench, busy, one, logged)
 

@@ -20,7 +20,11 @@ def gateway(bench, stub, files=None, settings=None):
             (whole.folder / name).write_text(text)
         apart = {**base, "data_dir": whole.settings["data_dir"], "users.url": stub.url, "log.level": "warn", **(settings or {})}
         with Platform(bench.binary, apart, ["gateway"], folder=whole.folder) as alone:
-            yield alone, fields
+            try:
+                yield alone, fields
+            except Exception as error:
+                error.add_note(f"---- end of what platform serve wrote ----\n{alone.log_end()}")
+                raise
 
 
 def subject(running, path, fields=None):

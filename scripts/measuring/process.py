@@ -66,13 +66,16 @@ class Process:
         while not (answers(self.port) if self.ready is None else gives(self.url + self.ready)):
             if self.process.poll() is not None or time.monotonic() > until:
                 state = f"ended with {self.process.poll()}" if self.process.poll() is not None else "does not answer"
-                told = self.log_end()
-                self.__exit__()
-                raise RuntimeError(f"{self.name} {state}: {' '.join(self.command)}\n{told}")
+                error = RuntimeError(f"{self.name} {state}: {' '.join(self.command)}")
+                self.__exit__(RuntimeError, error)
+                raise error
             time.sleep(0.02)
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, _=None, error=None, __=None):
+        # Whatever failed, what the servers wrote tells why.
+        if error is not None and (told := self.log_end()):
+            error.add_note(f"---- end of what {self.name} wrote ----\n{told}")
         self.process.terminate()
         try:
             self.process.wait(10)

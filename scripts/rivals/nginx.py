@@ -47,7 +47,7 @@ COUNTED = """
 """
 #: `tcp_nopush` stays off: with it, large hits stall at one connection.
 CACHE = """
-    sendfile on;
+    {files}
     proxy_cache_path {folder}/cache levels=1:2 keys_zone=answers:8m max_size=100m inactive=600m use_temp_path=off;
     upstream service {{ server {upstream}; keepalive 128; keepalive_requests 100000000; }}
     server {{
@@ -84,6 +84,7 @@ PROXY = """
     }}
 }}
 """
+UNBUFFERED = PROXY.replace("client_max_body_size 0;", "client_max_body_size 0; proxy_buffering off; proxy_request_buffering off;")
 
 
 def version():
@@ -114,6 +115,11 @@ def proxy(upstream, workers=1):
     return nginx(PROXY, workers, upstream=upstream)
 
 
+def unbuffered(upstream):
+    """The same, with nothing written to files on the way."""
+    return nginx(UNBUFFERED, upstream=upstream)
+
+
 def counted_stub(body):
     """A stub whose answers may be kept for an hour; `asked` in its folder has a line for each request."""
     return nginx(COUNTED, body=body.replace("'", ""))
@@ -125,5 +131,10 @@ def files(root):
 
 
 def cache(upstream):
-    """Keeps what `host:port` answers."""
-    return nginx(CACHE, upstream=upstream)
+    """Keeps what `host:port` answers, as packages configure it."""
+    return nginx(CACHE, files="sendfile on;", upstream=upstream)
+
+
+def tuned_cache(upstream):
+    """The same, with what small answers gain by: files stay open and are read, not sent."""
+    return nginx(CACHE, files="sendfile off; open_file_cache max=1000 inactive=60s;", upstream=upstream)
