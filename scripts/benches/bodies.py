@@ -88,7 +88,7 @@ def small(bench, servers):
 
 
 def large(bench, what, servers, start, body=b""):
-    """100 MB after 100 MB over one connection, by turns; memory is looked at in the first turn, as it grows in that."""
+    """100 MB after 100 MB over one connection, by turns; the first turn warms up, and tells how much memory that took."""
     rounds = {name: [] for name in servers}
     for number in range(bench.rounds + 1):
         for name, (server, base) in servers.items():

@@ -78,7 +78,7 @@ def measure(bench):
             "Prism, the gateway's document": ours.subject(running.enter_context(prism.proxy(stub.address, printed.stdout)), TYPED, fields),
             "Prism, the service's document": ours.subject(running.enter_context(prism.proxy(stub.address, small)), BARE, fields),
         }
-        found = bench.by_turns(subjects, seconds=bench.shorter())
+        found = bench.by_turns(subjects)
     bench.data.update(found)
     typed, declared, by_whole, by_small = found.values()
     for what, spread in found.items():

@@ -27,10 +27,11 @@ GOALS = {"nginx": 0.75, "haproxy": None, "envoy": 3, "traefik": 3, "fast-gateway
 
 def measure(bench):
     versions(bench)
+    floor.build()
     with contextlib.ExitStack() as running:
         stub = running.enter_context(nginx.stub(USER_JSON))
         with ours.gateway(bench, stub, settings={"log.level": "info"}) as (gateway, fields):
-            logged = bench.by_turns({"platform": ours.subject(gateway, PATH, fields)})["platform"]
+            logged = bench.by_turns({"platform": ours.subject(gateway, PATH, fields)}, seconds=bench.shorter())["platform"]
         gateway, fields = running.enter_context(ours.gateway(bench, stub))
         # All get a token of the same length, whether they look at it or not.
         subjects = {"platform": ours.subject(gateway, PATH, fields)}

@@ -44,8 +44,8 @@ class Bench:
         self.row(what, f"{text(found['requests_per_second'], ',.0f')} requests/s", f"{cost}; {note}" if note else cost)
 
     def shorter(self):
-        """Seconds of a round that is one of many, or tells enough sooner."""
-        return max(1, self.seconds * 2 // 3)
+        """Seconds of a round that is one of many, or that tells enough sooner."""
+        return max(1, self.seconds // 2)
 
     def by_turns(self, subjects, connections=64, seconds=None):
         """Rounds of each subject by turns, after a warm-up: {name: (url, pids, fields)} -> {name: spread of each measure}."""

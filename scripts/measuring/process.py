@@ -48,14 +48,15 @@ class Process:
     def __init__(self, name, command, environment=None, ready=None):
         self.name = name
         self.ready = ready
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"platform-bench-{name}-"))
+        self.make_command = command
+        self.environment = {**os.environ, **(environment or {})}
+
+    def __enter__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"platform-bench-{self.name}-"))
         # Workers may drop to another user where they start as root.
         self.folder.chmod(0o755)
         self.port = free_port()
-        self.environment = {**os.environ, **(environment or {})}
-        self.command = [str(word) for word in command(self)]
-
-    def __enter__(self):
+        self.command = [str(word) for word in self.make_command(self)]
         self.log = open(self.folder / "log", "ab")
         self.process = subprocess.Popen(
             self.command, cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
