@@ -1,47 +1,87 @@
-"""A typed read with a token through the gateway, beside plain proxies, all to the same stub service."""
+"""A typed read with a token through the gateway, beside plain proxies and other gateways, all to the same stub service."""
 
 import contextlib
 
+from measuring import ours
 from measuring.bench import ratio
-from measuring.stub import ISSUER, USER_JSON
-from platform_process import Platform
-from rivals import nginx
+from measuring.stub import USER_JSON
+from rivals import envoy, fast_gateway, floor, haproxy, nginx, replaced, traefik
 
 PATH = "/api_v1/users/1"
+#: What each does with a request, for table and chart.
+LABELS = {
+    "platform": "platform: token, contract checked",
+    "nginx": "nginx proxy_pass",
+    "haproxy": "HAProxy",
+    "envoy": "Envoy",
+    "traefik": "Traefik",
+    "fast-gateway": "fast-gateway (node)",
+    "replaced": "FastAPI + aiohttp: token, model",
+    "floor": "bare hyper, 2 workers",
+    "floor single": "bare hyper, one thread",
+    "floor token": "bare hyper, 2 workers, token",
+}
+#: Ratios per CPU second that ours is to reach against others.
+GOALS = {"nginx": 0.75, "haproxy": None, "envoy": 3, "traefik": 3, "fast-gateway": None, "replaced": None, "floor": None, "floor token": None}
 
 
 def measure(bench):
-    bench.versions["nginx"] = nginx.version()
-    settings = {"gateway.public_url": ISSUER}
+    versions(bench)
+    floor.build()
     with contextlib.ExitStack() as running:
-        whole = running.enter_context(Platform(bench.binary, settings))
         stub = running.enter_context(nginx.stub(USER_JSON))
-        fields = {"Authorization": "Bearer " + whole.sign_in(*whole.make_admin())["access_token"]}
-        # The same installation again, its gateway alone, over the stub: the session and the keys are known to it.
-        whole.process.terminate()
-        whole.process.wait(15)
-        apart = {**settings, "data_dir": whole.settings["data_dir"], "users.url": stub.url}
-        with Platform(bench.binary, apart, ["gateway"]) as gateway:
-            logged = bench.by_turns({"platform": (gateway.url() + PATH, [gateway.process.pid], fields)})["platform"]
-        # The others write no access log either; what ours costs is a row of its own.
-        gateway = running.enter_context(Platform(bench.binary, {**apart, "log.level": "warn"}, ["gateway"]))
-        proxy = running.enter_context(nginx.proxy(stub.address))
-        subjects = {
-            "platform": (gateway.url() + PATH, [gateway.process.pid], fields),
-            "nginx": (proxy.url + PATH, [proxy.pid], fields),
-        }
+        with ours.gateway(bench, stub, settings={"log.level": "info"}) as (gateway, fields):
+            logged = bench.by_turns({"platform": ours.subject(gateway, PATH, fields)}, seconds=bench.shorter())["platform"]
+        gateway, fields = running.enter_context(ours.gateway(bench, stub))
+        # All get a token of the same length, whether they look at it or not.
+        subjects = {"platform": ours.subject(gateway, PATH, fields)}
+        for name, rival in rivals(stub.address).items():
+            subjects[name] = ours.subject(running.enter_context(rival), PATH, fields)
+        hs256 = {"Authorization": "Bearer " + replaced.token()}
+        for name in ("replaced", "floor token"):
+            subjects[name] = (*subjects[name][:2], hs256)
         busy = bench.by_turns(subjects)
-        one = bench.by_turns({**subjects, "direct": (stub.url + PATH, [stub.pid], fields)}, connections=1)
+        few = {name: subjects[name] for name in ("platform", "nginx")}
+        one = bench.by_turns({**few, "direct": ours.subject(stub, PATH, fields)}, connections=1, seconds=bench.shorter())
     bench.data.update({"64 connections": busy, "1 connection": one, "with access log": logged})
     report(bench, busy, one, logged)
 
 
+def versions(bench):
+    """Of all that is measured beside ours."""
+    for module in (nginx, haproxy, envoy, traefik, fast_gateway):
+        bench.versions[module.__name__.rpartition(".")[2].replace("_", "-")] = module.version()
+    bench.versions.update(replaced.versions())
+    bench.versions["hyper"] = floor.version("hyper")
+
+
+def rivals(upstream):
+    """All, not yet started."""
+    return {
+        "nginx": nginx.proxy(upstream),
+        "haproxy": haproxy.proxy(upstream),
+        "envoy": envoy.proxy(upstream),
+        "traefik": traefik.proxy(upstream),
+        "fast-gateway": fast_gateway.proxy(upstream),
+        "replaced": replaced.gateway(upstream),
+        "floor": floor.proxy(upstream),
+        "floor single": floor.proxy(upstream, "--single"),
+        "floor token": floor.proxy(upstream, "--token", replaced.SECRET),
+    }
+
+
 def report(bench, busy, one, logged):
     """The rows and the chart."""
-    bench.measured("platform: token, contract checked", busy["platform"])
-    bench.measured("platform, with its access log", logged)
-    bench.measured("nginx proxy_pass", busy["nginx"])
-    bench.goal("of nginx, per CPU second", ratio(busy["platform"], busy["nginx"]), least=0.75)
+    for name, found in busy.items():
+        bench.measured(LABELS[name], found)
+        if name == "platform":
+            bench.measured("platform, with its access log", logged)
+    for name, least in GOALS.items():
+        what, value = f"platform against {LABELS[name]}, per CPU second", ratio(busy["platform"], busy[name])
+        if least is None:
+            bench.row(what, f"{value:.2f}")
+        else:
+            bench.goal(what, value, least=least)
     bench.goal("p99 at 64 connections, of nginx's", ratio(busy["platform"], busy["nginx"], "p99_ms"), most=2)
     base = one["direct"]["p50_ms"]["median"]
     added = {name: one[name]["p50_ms"]["median"] - base for name in ("platform", "nginx")}
@@ -49,5 +89,4 @@ def report(bench, busy, one, logged):
         "added p50 at 1 connection, of nginx's", added["platform"] / added["nginx"], most=1.5,
         note=f"{added['platform'] * 1000:.0f} µs, nginx {added['nginx'] * 1000:.0f} µs, direct {base * 1000:.0f} µs",
     )
-    labels = {"platform": "platform: token + contract", "nginx": "nginx proxy_pass"}
-    bench.chart_spreads("A typed read through the gateway, 64 connections", {label: busy[name] for name, label in labels.items()})
+    bench.chart_spreads("A read of 250 B, 64 connections", {LABELS[name]: found for name, found in busy.items()})

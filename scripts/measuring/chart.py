@@ -2,7 +2,7 @@
 
 from xml.sax.saxutils import escape
 
-WIDTH, BAR, GAP, LEFT, RIGHT = 860, 26, 14, 300, 190
+WIDTH, BAR, GAP, LEFT, RIGHT = 860, 26, 14, 280, 220
 
 
 def bars(title, rows, unit):

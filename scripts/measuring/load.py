@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import tempfile
@@ -49,6 +50,18 @@ def resident_mib(pids):
         int(pathlib.Path(f"/proc/{member}/statm").read_text().split()[1]) for root in pids for member in family(root)
     )
     return pages * PAGE / 2**20
+
+
+def forget_peak(pids):
+    """Lets the kernel count anew how much memory each of these processes and their descendants had at most."""
+    for member in (member for root in pids for member in family(root)):
+        pathlib.Path(f"/proc/{member}/clear_refs").write_text("5")
+
+
+def peak_mib(pids):
+    """The most resident memory since then of each of these processes and their descendants, added up."""
+    texts = [pathlib.Path(f"/proc/{member}/status").read_text() for root in pids for member in family(root)]
+    return sum(int(re.search(r"^VmHWM:\s*(\d+) kB", text, re.MULTILINE).group(1)) for text in texts) / 1024
 
 
 def run(url, pids, seconds, connections=64, fields=None, script="", threads=None, refused=False):

@@ -27,7 +27,7 @@ def commit():
         return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
     # What a run writes itself is no change of what it measured.
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/PERFORMANCE.md")
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/PERFORMANCE.md", ":!docs/performance")
     return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 
 START_LIMIT = 20.0
 
@@ -28,22 +29,34 @@ def answers(port):
         return False
 
 
+def gives(url):
+    """Whether a GET of this is answered by 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
 class Process:
     """One server, from start to stop: `with Process("envoy", lambda server: [program, …]) as server: …`
 
-    `command` is called with the server, whose `folder` and `port` are known by then and which may write its configuration there.
+    `command` is called with the server, whose `folder` and `port` are known by then and which may write its configuration there. It is
+    ready once it listens, or once it answers `ready`, a path, by 200.
     """
 
-    def __init__(self, name, command, environment=None):
+    def __init__(self, name, command, environment=None, ready=None):
         self.name = name
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"platform-bench-{name}-"))
+        self.ready = ready
+        self.make_command = command
+        self.environment = {**os.environ, **(environment or {})}
+
+    def __enter__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"platform-bench-{self.name}-"))
         # Workers may drop to another user where they start as root.
         self.folder.chmod(0o755)
         self.port = free_port()
-        self.environment = {**os.environ, **(environment or {})}
-        self.command = [str(word) for word in command(self)]
-
-    def __enter__(self):
+        self.command = [str(word) for word in self.make_command(self)]
         self.log = open(self.folder / "log", "ab")
         self.process = subprocess.Popen(
             self.command, cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
@@ -51,16 +64,19 @@ class Process:
         )
         self.pid = self.process.pid
         until = time.monotonic() + START_LIMIT
-        while not answers(self.port):
+        while not (answers(self.port) if self.ready is None else gives(self.url + self.ready)):
             if self.process.poll() is not None or time.monotonic() > until:
                 state = f"ended with {self.process.poll()}" if self.process.poll() is not None else "does not answer"
-                told = self.log_end()
-                self.__exit__()
-                raise RuntimeError(f"{self.name} {state}: {' '.join(self.command)}\n{told}")
+                error = RuntimeError(f"{self.name} {state}: {' '.join(self.command)}")
+                self.__exit__(RuntimeError, error)
+                raise error
             time.sleep(0.02)
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, _=None, error=None, __=None):
+        # Whatever failed, what the servers wrote tells why.
+        if error is not None and (told := self.log_end()):
+            error.add_note(f"---- end of what {self.name} wrote ----\n{told}")
         self.process.terminate()
         try:
             self.process.wait(10)

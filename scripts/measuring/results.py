@@ -2,19 +2,23 @@
 machine, and that table into docs/PERFORMANCE.md."""
 
 import json
+import shutil
 
 from measuring import chart
 from platform_process import ROOT
 
 FOLDER = ROOT / "bench-results"
 DOCUMENT = ROOT / "docs/PERFORMANCE.md"
+#: The charts that the document shows.
+DRAWINGS = ROOT / "docs/performance"
 BEGIN, END = "<!-- results: written by scripts/bench --write-docs -->", "<!-- end of results -->"
 
 
 def keep(bench, head):
     """One bench's figures and charts."""
     FOLDER.mkdir(exist_ok=True)
-    found = {**head, "versions": bench.versions, "rows": bench.rows, "data": bench.data}
+    titles = {name: title for name, (title, _, _) in bench.charts.items()}
+    found = {**head, "versions": bench.versions, "charts": titles, "rows": bench.rows, "data": bench.data}
     (FOLDER / f"{bench.name}.json").write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
     for name, (title, rows, unit) in bench.charts.items():
         (FOLDER / f"{name}.svg").write_text(chart.bars(title, rows, unit))
@@ -27,7 +31,9 @@ def of_one_commit(head, names):
         path = FOLDER / f"{name}.json"
         if path.is_file():
             one = json.loads(path.read_text())
-            if all(one.get(key) == head[key] for key in ("commit", "machine")):
+            # A tree that was changed is not told from itself changed otherwise.
+            same = head["date"] == one["date"] or not head["commit"].endswith("+")
+            if same and all(one.get(key) == head[key] for key in ("commit", "machine")):
                 found[name] = one
     return found
 
@@ -63,6 +69,12 @@ def write(head, names, document):
     (FOLDER / "latest.json").write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
     print(f"\n{written}\nwritten to {FOLDER}/")
     if document:
+        DRAWINGS.mkdir(exist_ok=True)
+        for old in DRAWINGS.glob("*.svg"):
+            old.unlink()
+        for name, title in ((name, title) for one in found.values() for name, title in one["charts"].items()):
+            shutil.copy(FOLDER / f"{name}.svg", DRAWINGS)
+            written += f"\n![{title}]({DRAWINGS.name}/{name}.svg)\n"
         before, _, rest = DOCUMENT.read_text().partition(BEGIN)
         _, end, after = rest.partition(END)
         if not end:

@@ -1,6 +1,7 @@
 """Programs of scripts/benches/floor: the parts that ours is built of, by themselves."""
 
 import os
+import re
 import subprocess
 
 from measuring.process import Process
@@ -22,3 +23,8 @@ def build(*features):
 def proxy(upstream, *options):
     """Passes every request on to `host:port`; `--single` on one thread, `--token SECRET` after a check of its signature."""
     return Process("floor", lambda server: [build() / "proxy", server.address, upstream, *options])
+
+
+def version(package):
+    """The version that its lock file pins."""
+    return re.search(rf'name = "{re.escape(package)}"\nversion = "([^"]+)"', (CRATE.parent / "Cargo.lock").read_text()).group(1)
