@@ -6,3 +6,4 @@ mod http2;
 mod server;
 mod signatures;
 mod tls;
+mod workers;
