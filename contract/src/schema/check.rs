@@ -150,7 +150,11 @@ impl Walk<'_> {
     fn below<T>(&mut self, token: &str, inner: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.pointer.len();
         self.pointer.push('/');
-        self.pointer.push_str(&pointer_token(token));
+        if token.contains(['~', '/']) {
+            self.pointer.push_str(&pointer_token(token));
+        } else {
+            self.pointer.push_str(token);
+        }
         let result = inner(self);
         self.pointer.truncate(length);
         result
