@@ -12,6 +12,7 @@ pub(crate) struct Router<T> {
 
 #[derive(Debug)]
 struct Node<T> {
+    /// In the order of their texts: there may be thousands.
     literal: Vec<(String, Node<T>)>,
     /// Such as `{name}.json`.
     mixed: Vec<(Mixed, Node<T>)>,
@@ -129,9 +130,9 @@ impl<T> Node<T> {
     fn child(&mut self, segment: &str, parts: &[Part<'_>]) -> Option<&mut Self> {
         match parts {
             [] | [Part::Literal(_)] => {
-                let at = self.literal.iter().position(|(text, _)| text == segment).unwrap_or_else(|| {
-                    self.literal.push((segment.to_owned(), Self::default()));
-                    self.literal.len() - 1
+                let at = self.literal_at(segment).unwrap_or_else(|at| {
+                    self.literal.insert(at, (segment.to_owned(), Self::default()));
+                    at
                 });
                 Some(&mut self.literal.get_mut(at)?.1)
             }
@@ -151,9 +152,15 @@ impl<T> Node<T> {
         }
     }
 
+    /// Where this literal segment is, or would be.
+    fn literal_at(&self, segment: &str) -> Result<usize, usize> {
+        self.literal.binary_search_by(|(text, _)| text.as_str().cmp(segment))
+    }
+
     fn find(&self, segments: &[&str], texts: &mut Vec<String>) -> Option<&Leaf<T>> {
         let Some((first, rest)) = segments.split_first() else { return self.leaf.as_ref() };
-        if let Some((_, node)) = self.literal.iter().find(|(text, _)| text == first)
+        if let Ok(at) = self.literal_at(first)
+            && let Some((_, node)) = self.literal.get(at)
             && let Some(leaf) = node.find(rest, texts)
         {
             return Some(leaf);
