@@ -11,7 +11,7 @@ use contract::{Email, UserId};
 use kit::database::{Database, DatabaseError, Schema, is_duplicate};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    PaginatorTrait, QueryFilter, QuerySelect,
+    FromQueryResult, PaginatorTrait, QueryFilter, QuerySelect,
 };
 
 use self::{
@@ -137,8 +137,8 @@ impl UserStore for SqlStore {
 }
 
 async fn find(connection: &impl ConnectionTrait, id: UserId) -> Result<Option<User>, UsersError> {
-    let query = row::select().filter(user::Column::Id.eq(id.0));
-    let row = query.into_model::<Row>().one(connection).await.map_err(failed)?;
+    let statement = row::by_id(connection.get_database_backend(), id);
+    let row = Row::find_by_statement(statement).one(connection).await.map_err(failed)?;
     row.map(User::try_from).transpose()
 }
 

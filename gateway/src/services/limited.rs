@@ -16,7 +16,11 @@ use poem_openapi::{
 };
 
 use super::proxied::client_address;
-use crate::{identity::authenticate::Authenticator, policy::rate_limit::{RateRule, RateState}, rate_limits::RateLimits};
+use crate::{
+    identity::authenticate::Authenticator,
+    policy::rate_limit::{RateRule, RateState},
+    rate_limits::RateLimits,
+};
 
 /// What the operations of the gateway share of its limits.
 pub(crate) struct Limiting {

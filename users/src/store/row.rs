@@ -1,9 +1,12 @@
 //! Between a row and a user.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use contract::{Role, Timestamp, UserId};
-use sea_orm::{ActiveValue::Set, EntityTrait, FromQueryResult, QuerySelect, Select, sea_query::Expr};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
+    QueryTrait, Select, Statement, sea_query::Expr,
+};
 use unicode_normalization::UnicodeNormalization;
 
 use super::entity::user;
@@ -50,6 +53,18 @@ pub(super) fn select() -> Select<user::Entity> {
             user::Column::VerifiedEmail,
         ])
         .expr_as(Expr::cust(ROLES), "roles")
+}
+
+/// The statement that reads one user, by far the most frequent of all: its text is made once.
+pub(super) fn by_id(backend: DbBackend, id: UserId) -> Statement {
+    static SQLITE: LazyLock<String> = LazyLock::new(|| text_by_id(DbBackend::Sqlite));
+    static POSTGRES: LazyLock<String> = LazyLock::new(|| text_by_id(DbBackend::Postgres));
+    let text = if backend == DbBackend::Postgres { &*POSTGRES } else { &*SQLITE };
+    Statement::from_sql_and_values(backend, text, [id.0.into()])
+}
+
+fn text_by_id(backend: DbBackend) -> String {
+    select().filter(user::Column::Id.eq(0)).build(backend).sql
 }
 
 impl TryFrom<Row> for User {
