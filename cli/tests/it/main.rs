@@ -14,6 +14,7 @@ mod exchange;
 mod explain;
 mod forms;
 mod from_fastapi;
+mod hostile;
 mod journey;
 mod keys;
 mod login;
