@@ -20,6 +20,7 @@ mod keys;
 mod login;
 mod manners;
 mod master_key;
+mod operator;
 mod postgres;
 mod process;
 mod reload;
