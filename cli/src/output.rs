@@ -1,6 +1,7 @@
 //! The form of data: tables for people, JSON in the API's own shape, JSON lines, YAML and CSV for machines.
 
 mod escape;
+mod formula;
 mod rows;
 mod table;
 
@@ -13,6 +14,7 @@ use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 
 pub(crate) use escape::{safe, safe_lines};
+pub(crate) use formula::{guarded, unguarded};
 pub(crate) use rows::Rows;
 
 /// The form in which data is written.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use super::{Column, Format, compact, plain, pretty, safe, table, yaml};
+use super::{Column, Format, compact, guarded, plain, pretty, safe, table, yaml};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 
@@ -98,9 +98,4 @@ impl<'a> Rows<'a> {
         self.context.stdout.write_all(&bytes)?;
         Ok(())
     }
-}
-
-/// A cell that a spreadsheet would run as a formula is prefixed by an apostrophe (CWE-1236).
-fn guarded(text: String) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
 }
