@@ -15,6 +15,7 @@ mod explain;
 mod forms;
 mod from_fastapi;
 mod hostile;
+mod hostile_answers;
 mod journey;
 mod keys;
 mod login;
