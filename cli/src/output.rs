@@ -148,7 +148,9 @@ fn yaml(value: &Value) -> Outcome<String> {
     Ok(match value {
         _ if !escape::needs_json(&text) => text,
         // A row of a list.
-        Value::Array(rows) => rows.iter().map(|row| format!("- {}\n", compact(row))).collect(),
+        Value::Array(rows) => {
+            rows.iter().flat_map(|row| ["- ".to_owned(), compact(row), "\n".to_owned()]).collect()
+        }
         value => compact(value) + "\n",
     })
 }

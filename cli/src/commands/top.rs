@@ -113,7 +113,7 @@ async fn show(
                     return Ok(());
                 }
             }
-            event = keys.recv() => if !taken(event, &mut view) {
+            event = keys.recv() => if !taken(event.as_ref(), &mut view) {
                 return Ok(());
             },
         }
@@ -138,7 +138,7 @@ async fn looked(
                     break;
                 }
                 event = keys.recv() => {
-                    if !taken(event, view) {
+                    if !taken(event.as_ref(), view) {
                         return Ok(false);
                     }
                     terminal.draw(|frame| view.draw(frame))?;
@@ -151,11 +151,11 @@ async fn looked(
 }
 
 /// Takes what was typed; whether to go on.
-fn taken(event: Option<Event>, view: &mut View) -> bool {
+fn taken(event: Option<&Event>, view: &mut View) -> bool {
     match event {
         Some(Event::Key(key)) if key.kind != KeyEventKind::Release => {
             typed(view, key.code);
-            !ends(key)
+            !ends(*key)
         }
         Some(_) => true,
         None => false,

@@ -66,7 +66,7 @@ fn nothing_that_a_terminal_obeys_comes_through_in_an_error() {
         "errors": [{"pointer": words, "detail": words}]});
     let body = problem.to_string();
     let server = Hostile::new(move |_, client| {
-        answered(client, "429 Too Many Requests", "retry-after: \u{9b}2J\r\n", &body)
+        answered(client, "429 Too Many Requests", "retry-after: \u{9b}2J\r\n", &body);
     });
     let ended = at(&server).run(&["--verbose", "user", "list"]).ended(1);
     let is_obeyed = |c: char| c.is_control() && c != '\n' || "\u{202e}\u{61c}\u{2028}".contains(c);
