@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
+use crate::body::{self, Unread};
 use crate::contexts::Session;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::safe;
@@ -98,7 +99,6 @@ impl Answer {
         let link = self.headers.get(LINK)?.to_str().ok()?;
         link.split(',').find(|part| part.contains("rel=\"next\"")).and_then(|part| {
             let target = part.trim().strip_prefix('<')?.split_once('>')?.0;
-            // Always on the same gateway, whatever the answer says: the token goes nowhere else.
             match Url::parse(target) {
                 Ok(url) => Some(format!("{}?{}", url.path(), url.query().unwrap_or_default())),
                 Err(_) => target.starts_with('/').then(|| target.to_owned()),
@@ -213,11 +213,7 @@ impl Api {
         request: &Request<'_>,
         token: Option<&SecretString>,
     ) -> Outcome<Result<Answer, Refusal>> {
-        let path = request.path;
-        let url = self.base.join(path.trim_start_matches('/')).map_err(|error| {
-            Failure::failed(format!("no address can be made of {path}")).caused_by(&error)
-        })?;
-        let mut sent = self.client.request(request.method.clone(), url);
+        let mut sent = self.client.request(request.method.clone(), below(&self.base, request.path));
         if let Some(token) = token {
             let value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()));
             let mut value = value.map_err(|_| {
@@ -234,7 +230,10 @@ impl Api {
         }
         let answer = sent.send().await.map_err(|error| self.unreachable(&error))?;
         let (status, headers) = (answer.status(), answer.headers().clone());
-        let bytes = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
+        let bytes = body::read(answer).await.map_err(|error| match error {
+            Unread::Broken(error) => self.unreachable(&error),
+            Unread::TooLong => self.no_platform().because(Unread::TOO_LONG),
+        })?;
         if status.is_success() {
             let body = if bytes.is_empty() {
                 Value::Null
@@ -266,6 +265,17 @@ impl Api {
         Failure::new(Exit::Unreachable, format!("what answers at {} is no platform", self.base))
             .next("Say where the platform is by --url or PLATFORM_URL.")
     }
+}
+
+/// The address of a path and query at this gateway. They may be a server's words (`Link`), and to join them would leave the gateway
+/// at `//host`, `\\host` or `http:…`: the token goes to `base` alone.
+fn below(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+    url.set_path(&format!("{}{}", base.path(), path.trim_start_matches(['/', '\\'])));
+    url.set_query(query);
+    url.set_fragment(None);
+    url
 }
 
 /// A problem answer (RFC 9457) as a failure.
@@ -357,5 +367,33 @@ mod tests {
             "/api_v1/users?after=x"
         );
         assert_eq!(answer("<x>; rel=\"prev\"").next_page(), None);
+        let base = Url::parse("http://127.0.0.1:1/base/").unwrap();
+        for target in [
+            "//host/x?y=1",
+            "///host/x",
+            "/http://127.0.0.1:2/stolen?x=1",
+            "http://host/http://127.0.0.1:2/stolen?x=1",
+            "http://host//other/x",
+            "/\\\\host/x",
+            "/\\host/x",
+            "/@host/x",
+            "/x@host:80/",
+            "/:80/x",
+            "//u:p@host/x",
+            "/../../x?a=//host",
+            "/%2f%2fhost/x",
+            "javascript:alert(1)",
+            "data:text/plain,x",
+            "/x#y",
+            "/\thttp://host",
+        ] {
+            let Some(next) = answer(&format!("<{target}>; rel=\"next\"")).next_page() else { continue };
+            let url = below(&base, &next);
+            assert_eq!(url.origin(), base.origin(), "{target}: {url}");
+            assert!(url.username().is_empty() && url.password().is_none(), "{target}: {url}");
+        }
+        let url = below(&base, "/api_v1/users?after=x%2F&q=a+b");
+        assert_eq!(url.as_str(), "http://127.0.0.1:1/base/api_v1/users?after=x%2F&q=a+b");
+        assert_eq!(below(&base, "healthz").as_str(), "http://127.0.0.1:1/base/healthz");
     }
 }

@@ -6,9 +6,9 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use clap::{Arg, Command, Parser as _};
+use clap::{Arg, Command, Parser as _, ValueHint};
 use clap_complete::CompletionCandidate;
-use clap_complete::engine::ArgValueCompleter;
+use clap_complete::engine::{ArgValueCompleter, PathCompleter, ValueCompleter as _};
 use clap_complete::env::Shells;
 use serde_json::Value;
 use url::form_urlencoded;
@@ -79,13 +79,42 @@ fn with_value(command: &str, argument: Arg) -> Arg {
         "audience" | "audiences" => every_service,
         "service_account" => accounts,
         "name" if !makes => accounts,
+        _ if argument.get_value_hint() == ValueHint::AnyPath => {
+            return argument.add(ArgValueCompleter::new(paths));
+        }
         _ => return argument,
     };
     argument.add(ArgValueCompleter::new(move |typed: &OsStr| {
         let Some(typed) = typed.to_str() else { return Vec::new() };
-        let fits = |value: &String| value.to_lowercase().starts_with(&typed.to_lowercase());
+        let fits =
+            |value: &String| value.to_lowercase().starts_with(&typed.to_lowercase()) && is_harmless(value);
         values(typed).into_iter().filter(fits).take(MOST).map(CompletionCandidate::new).collect()
     }))
+}
+
+/// Whether a shell takes these characters for a word and nothing else. What is offered stands unquoted in the line, and whoever
+/// registers chooses an address: `` `…` `` in it would be run. The first character is that of no flag.
+fn is_harmless(value: &str) -> bool {
+    value.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '@' | '.' | '_' | '+' | '-'))
+}
+
+/// The same of a path, whose letters may be of any script: a file's name comes from an archive, or from who else may write here.
+fn is_harmless_path(path: &str) -> bool {
+    !path.is_empty()
+        && !path.starts_with('-')
+        && path.chars().all(|c| c.is_alphanumeric() || matches!(c, '/' | '@' | '.' | '_' | '+' | '-'))
+}
+
+fn paths(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let mut found = PathCompleter::any().complete(typed);
+    // The home that a person has typed is theirs; a file of that name is not offered.
+    let home = typed.to_str().is_some_and(|typed| typed.starts_with("~/"));
+    found.retain(|one| {
+        let path = one.get_value().to_str().unwrap_or_default();
+        is_harmless_path(path.strip_prefix('~').filter(|_| home).unwrap_or(path))
+    });
+    found
 }
 
 fn contexts(_: &str) -> Vec<String> {
@@ -143,9 +172,7 @@ fn asked(path: &str, field: &str) -> Vec<String> {
     });
     let rows = listed.map(|answer| answer.body).unwrap_or_default();
     let text = |row: &Value| row[field].as_str().map(str::to_owned);
-    // What a terminal would obey is not offered to one.
-    let plain = |text: &String| !text.chars().any(char::is_control);
-    rows.as_array().into_iter().flatten().filter_map(text).filter(plain).collect()
+    rows.as_array().into_iter().flatten().filter_map(text).collect()
 }
 
 /// The flags of the line so far that say which platform is meant; the variables count as always.
@@ -179,4 +206,30 @@ fn silent() -> Context {
 /// Whether a shell asks, by the environment of this process.
 pub(crate) fn asked_by_a_shell() -> Option<OsString> {
     std::env::var_os(VARIABLE).filter(|name| !name.is_empty() && Path::new(name).components().count() == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_harmless_that_a_shell_does_more_with_than_to_take_it_as_a_word() {
+        for value in ["ada@example.com", "ada.l+x-y_z@a-b.example", "users", "service-account_1"] {
+            assert!(is_harmless(value), "{value}");
+            assert!(is_harmless_path(value), "{value}");
+        }
+        assert!(is_harmless_path("../Übersicht/2026.csv"));
+        let harmless = |c: char| c.is_ascii_alphanumeric() || "@._+-".contains(c);
+        for c in ('\0'..='\u{ff}').chain(['\u{2018}', '\u{2028}', '\u{3000}', '\u{ff40}', '\u{feff}']) {
+            for value in [format!("a{c}"), format!("a{c}b"), format!("a{c}b@example.com")] {
+                assert_eq!(is_harmless(&value), harmless(c), "{value:?}");
+                let of_a_path = harmless(c) || c == '/' || c.is_alphanumeric();
+                assert_eq!(is_harmless_path(&value), of_a_path, "{value:?}");
+            }
+        }
+        for value in ["", "-x@example.com", "--yes", "@file", "+x", ".", "~root", "=ls"] {
+            assert!(!is_harmless(value), "{value}");
+        }
+        assert!(!is_harmless_path("--yes") && !is_harmless_path("~root"));
+    }
 }

@@ -20,7 +20,8 @@ pub(crate) struct Connection {
     pub(crate) url: Url,
     /// The settings of this machine.
     pub(crate) settings: Settings,
-    /// Whether `url` is the platform of these settings: only that one ever gets an operator's token.
+    /// Whether `url` is the platform of these settings: only that one ever gets an operator's token, and only where it runs here or
+    /// the command was told its address.
     pub(crate) own: bool,
     /// The context it was found by, or that is of its address.
     pub(crate) name: Option<ContextName>,
@@ -30,6 +31,8 @@ pub(crate) struct Connection {
     local: Url,
     /// Whether the command was told where it is.
     named: bool,
+    /// Whether this very command was, by a flag or variable, and not by the context that is current.
+    told: bool,
     /// What a process of this data folder says of itself, if one runs.
     running: Option<RunFile>,
 }
@@ -63,6 +66,7 @@ impl Connection {
             },
         };
         let by_address = matches!(chosen, Choice::Url(_) | Choice::Both(..));
+        let by_name = matches!(&chosen, Choice::Context(name) if !name.is_local());
         let (url, name) = match chosen {
             Choice::Url(url) => {
                 let name = contexts.at(&url).cloned();
@@ -84,7 +88,7 @@ impl Connection {
         let mine = settings.gateway.public_url.as_ref().and_then(|url| parsed(url.as_str()).ok());
         let own =
             [Some(&local), mine.as_ref()].into_iter().flatten().any(|mine| mine.origin() == url.origin());
-        Ok(Self { url, settings, own, name, contexts, local, named, running })
+        Ok(Self { url, settings, own, name, contexts, local, named, told: by_address || by_name, running })
     }
 
     /// The platform to sign in at, and the context that it becomes.
@@ -136,7 +140,7 @@ impl Connection {
         } else if let Some(session) = self.session(context)? {
             (Bearer::Session(Box::new(session)), Means::Session)
         } else {
-            let token = self.operator_token().await.map_err(|failure| self.not_signed_in(failure))?;
+            let token = self.token_to_send().await.map_err(|failure| self.not_signed_in(failure))?;
             (Bearer::Token(token), Means::Operator)
         };
         Ok((Api::new(self.url.clone(), bearer, self.peer())?, means))
@@ -168,7 +172,17 @@ impl Connection {
         if *url == self.url { self.peer() } else { Peer::Certified }
     }
 
-    /// A token for the operator of this machine, from the platform's own keys.
+    /// An operator's token for the platform at this address. Where none runs here, any user of the machine may hold the port: then only
+    /// a command that was told the address (of another container or machine of the same settings) sends one.
+    async fn token_to_send(&self) -> Outcome<SecretString> {
+        if self.own && self.running.is_none() && !self.told {
+            return Err(Failure::new(Exit::NotAllowed, "no platform runs here")
+                .because("whoever holds its port now would be given an operator's token"));
+        }
+        self.operator_token().await
+    }
+
+    /// A token for the operator of this machine, from the platform's own keys. Its bearer is whoever it is sent to.
     pub(crate) async fn operator_token(&self) -> Outcome<SecretString> {
         if !self.own {
             return Err(Failure::new(

@@ -8,7 +8,7 @@ use dialoguer::console::Term;
 use time::OffsetDateTime;
 
 use crate::failure::Outcome;
-use crate::output::Format;
+use crate::output::{Format, safe_lines};
 use crate::prompt::{Prompt, TerminalPrompt};
 
 const RED: &str = "\x1b[1;31m";
@@ -93,9 +93,13 @@ impl Context {
         }
     }
 
-    /// A line of data.
+    /// A line of data. On a terminal nothing in it is obeyed.
     pub(crate) fn line(&mut self, text: &str) -> Outcome {
-        writeln!(self.stdout, "{text}")?;
+        if self.stdout_terminal {
+            writeln!(self.stdout, "{}", safe_lines(text))?;
+        } else {
+            writeln!(self.stdout, "{text}")?;
+        }
         Ok(())
     }
 
@@ -104,14 +108,14 @@ impl Context {
         if !self.quiet {
             // In the order in which it happened; what can't be written now fails again, and loudly, at the end.
             let _ = self.stdout.flush();
-            let _ = writeln!(self.stderr, "{text}");
+            let _ = writeln!(self.stderr, "{}", safe_lines(text));
         }
     }
 
     /// A warning; also told with `--quiet`.
     pub(crate) fn warn(&mut self, text: &str) {
         let word = self.word("warning:", YELLOW);
-        let _ = writeln!(self.stderr, "{word} {text}");
+        let _ = writeln!(self.stderr, "{word} {}", safe_lines(text));
     }
 
     /// An error, its first word in red on a terminal.

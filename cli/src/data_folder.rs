@@ -133,6 +133,54 @@ pub(crate) fn master_key_or_new(settings: &Settings) -> Outcome<MasterKey> {
     }
 }
 
+/// Why what lies in this folder can't be trusted: others could put a master key or a database of their own there. Root's folders are
+/// as good as one's own, for root may do that anyway; and root is refused nobody's.
+pub(crate) fn untrusted(folder: &Path) -> Option<Failure> {
+    let data = fs::metadata(folder).ok()?;
+    let (shown, me) = (folder.display(), rustix::process::geteuid().as_raw());
+    let why = "They can put another master key there, and sign tokens for anybody, or another database.";
+    if let Some(owner) = another(&data, me) {
+        let what = format!("{shown} belongs to another user ({owner}), and this process runs as {me}");
+        return Some(Failure::failed(what).because(why).next(format!(
+            "As root: `chown -R {me} {shown}`, or name another folder by --data-dir or PLATFORM__DATA_DIR."
+        )));
+    }
+    everybody_writes(&data).map(|mode| {
+        Failure::failed(format!("everybody on this machine may write in {shown} (mode {mode:04o})"))
+            .because(why)
+            .next(format!("`chmod 700 {shown}`, and make sure that all in it is yours."))
+    })
+}
+
+/// Why a master key's file can't be trusted.
+pub(crate) fn untrusted_key(path: &Path) -> Option<Failure> {
+    let data = fs::metadata(path).ok()?;
+    let (shown, me) = (path.display(), rustix::process::geteuid().as_raw());
+    let what = match (another(&data, me), everybody_writes(&data)) {
+        (Some(owner), _) => {
+            format!("the master key {shown} belongs to another user ({owner}), and this process runs as {me}")
+        }
+        (None, Some(mode)) => {
+            format!("everybody on this machine may write the master key {shown} (mode {mode:04o})")
+        }
+        (None, None) => return None,
+    };
+    let failure = Failure::failed(what).because("Who knows the key can sign tokens for anybody.");
+    Some(failure.next(format!(
+        "Compare it with your copy; then, as root: `chown {me} {shown} && chmod 600 {shown}`, and `platform key rotate`."
+    )))
+}
+
+/// The owner, where that is neither this user nor root.
+fn another(data: &fs::Metadata, me: u32) -> Option<u32> {
+    Some(data.uid()).filter(|owner| me != 0 && *owner != 0 && *owner != me)
+}
+
+/// The mode, where everybody may write.
+fn everybody_writes(data: &fs::Metadata) -> Option<u32> {
+    Some(data.permissions().mode() & 0o7777).filter(|mode| mode & 0o002 != 0)
+}
+
 /// Whether others on this machine than the file's owner may read it.
 pub(crate) fn is_open_to_others(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o077 != 0)

@@ -3,6 +3,8 @@
 use std::fmt::{self, Write as _};
 use std::io;
 
+use crate::output::safe_lines;
+
 /// Exit codes, as scripts rely on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -87,7 +89,7 @@ impl Failure {
         self
     }
 
-    /// The text for standard error.
+    /// The text for standard error. Any part may be foreign, and nothing in it is obeyed by a terminal.
     #[must_use]
     pub(crate) fn text(&self, verbose: bool) -> String {
         let mut text = format!("error: {}\n", self.what);
@@ -99,7 +101,7 @@ impl Failure {
                 let _ = writeln!(text, "  caused by: {cause}");
             }
         }
-        text
+        safe_lines(&text).into_owned()
     }
 }
 
@@ -131,6 +133,16 @@ mod tests {
         let failure = Failure::failed("it broke").caused_by(&inner).next("mend it");
         assert_eq!(failure.text(false), "error: it broke\n  inner\n  mend it\n");
         assert!(failure.text(true).ends_with("  caused by: inner\n"));
+    }
+
+    #[test]
+    fn nothing_foreign_in_any_part_of_it_is_obeyed_by_a_terminal() {
+        let foreign = "\u{1b}[2J\u{9b}\u{7f}\u{202e}\u{61c}\u{2028}";
+        let failure = Failure::failed(foreign).because(foreign).next(foreign);
+        let failure = failure.caused_by(&io::Error::other(foreign));
+        let text = failure.text(true);
+        assert_eq!(text.matches("\\u{1b}[2J\\u{9b}\\u{7f}\\u{202e}\\u{61c}\\u{2028}").count(), 4, "{text}");
+        assert_eq!(crate::output::safe(&text.replace('\n', "")), text.replace('\n', ""));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod api;
 mod arguments;
+mod body;
 mod commands;
 mod completion;
 mod connection;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::body::{self, Unread};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::metrics::Metrics;
 use crate::settings::local_url;
@@ -68,11 +69,13 @@ impl Ops {
     /// Whether it succeeded, and the body.
     async fn get(&self, path: &str) -> Outcome<(bool, String)> {
         let asked = async {
-            let answer = self.client.get(format!("{}{path}", self.base)).send().await?;
+            let answer =
+                self.client.get(format!("{}{path}", self.base)).send().await.map_err(Unread::Broken)?;
             let success = answer.status().is_success();
-            Ok::<_, reqwest::Error>((success, answer.text().await?))
+            Ok::<_, Unread>((success, String::from_utf8_lossy(&body::read(answer).await?).into_owned()))
         };
         asked.await.map_err(|error| {
+            let Unread::Broken(error) = error else { return self.strange().because(Unread::TOO_LONG) };
             let what = format!("the operations listener at {} does not answer", self.base);
             let failure = Failure::new(Exit::Unreachable, what);
             let failure =

@@ -1,5 +1,7 @@
 //! The form of data: tables for people, JSON in the API's own shape, JSON lines, YAML and CSV for machines.
 
+mod escape;
+mod formula;
 mod rows;
 mod table;
 
@@ -11,6 +13,8 @@ use serde_json::Value;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 
+pub(crate) use escape::{safe, safe_lines};
+pub(crate) use formula::{guarded, unguarded};
 pub(crate) use rows::Rows;
 
 /// The form in which data is written.
@@ -78,22 +82,6 @@ pub(crate) fn moment(value: &Value) -> String {
     }
 }
 
-/// Text from elsewhere made safe for a terminal: control characters are shown, not obeyed.
-#[must_use]
-pub(crate) fn safe(text: &str) -> String {
-    let dangerous = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
-    };
-    if text.chars().any(dangerous) {
-        text.chars()
-            .map(|c| if dangerous(c) { c.escape_unicode().to_string() } else { c.to_string() })
-            .collect()
-    } else {
-        text.to_owned()
-    }
-}
-
 /// Writes one thing: a table of two columns, or the value in its form.
 pub(crate) fn one(context: &mut Context, columns: &[Column], value: &Value) -> Outcome {
     match context.format {
@@ -145,11 +133,26 @@ pub(crate) fn many(context: &mut Context, columns: &[Column], values: &[Value]) 
 }
 
 fn pretty(value: &Value) -> Outcome<String> {
-    serde_json::to_string_pretty(value).map_err(|error| Failure::failed(format!("can't write JSON: {error}")))
+    let text = serde_json::to_string_pretty(value);
+    text.map(escape::safe_json).map_err(|error| Failure::failed(format!("can't write JSON: {error}")))
+}
+
+/// JSON in one line.
+fn compact(value: &Value) -> String {
+    escape::safe_json(value.to_string())
 }
 
 fn yaml(value: &Value) -> Outcome<String> {
-    serde_norway::to_string(value).map_err(|error| Failure::failed(format!("can't write YAML: {error}")))
+    let text = serde_norway::to_string(value)
+        .map_err(|error| Failure::failed(format!("can't write YAML: {error}")))?;
+    Ok(match value {
+        _ if !escape::needs_json(&text) => text,
+        // A row of a list.
+        Value::Array(rows) => {
+            rows.iter().flat_map(|row| ["- ".to_owned(), compact(row), "\n".to_owned()]).collect()
+        }
+        value => compact(value) + "\n",
+    })
 }
 
 #[cfg(test)]
@@ -164,5 +167,53 @@ mod tests {
         assert_eq!(moment(&json!("2026-11-25T18:53:32Z")), "2026-11-25 18:53:32Z");
         assert_eq!(moment(&Value::Null), "");
         assert_eq!(moment(&json!("neverT")), "neverT");
+    }
+
+    #[test]
+    fn every_form_means_the_same_and_has_nothing_in_it_that_a_terminal_obeys() {
+        let text = "\u{1b}]0;x\u{7}\u{7f}\u{9b}2J\u{202e}\u{61c}\u{2028}Zoë";
+        let row = json!({"email": text, "roles": [text], "is_active": true, "first_name": "Zoë\nMüller"});
+        let columns = [Column::new("E-MAIL", "email"), Column::new("ROLES", "roles")];
+        for format in [Format::Table, Format::Json, Format::Jsonl, Format::Yaml, Format::Csv] {
+            for (single, terminal) in [(true, true), (false, true), (true, false), (false, false)] {
+                let written = Written::default();
+                let mut context = Context::of_process();
+                context.stdout = Box::new(written.clone());
+                (context.format, context.stdout_terminal, context.colour) = (format, terminal, false);
+                if single {
+                    one(&mut context, &columns, &row).unwrap();
+                } else {
+                    many(&mut context, &columns, &[row.clone(), row.clone()]).unwrap();
+                }
+                let shown = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+                if format != Format::Csv || terminal {
+                    assert_eq!(safe_lines(&shown), shown, "{format:?}");
+                } else {
+                    assert!(shown.contains(text), "a file of CSV holds what it is");
+                }
+                let read: Value = match format {
+                    Format::Json => serde_json::from_str(&shown).unwrap(),
+                    Format::Yaml => serde_norway::from_str(&shown).unwrap(),
+                    Format::Jsonl => serde_json::from_str(shown.lines().next().unwrap()).unwrap(),
+                    Format::Table | Format::Csv => continue,
+                };
+                let expected =
+                    if single || format == Format::Jsonl { row.clone() } else { json!([row, row]) };
+                assert_eq!(read, expected, "{format:?}");
+            }
+        }
+    }
+
+    #[derive(Clone, Default)]
+    struct Written(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
     }
 }

@@ -15,6 +15,9 @@ use crate::failure::{Failure, Outcome};
 pub(crate) struct RunFile {
     /// The process.
     pub(crate) pid: u32,
+    /// When the process began, in clock ticks since the machine did: a number may be given to another process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) began_ticks: Option<u64>,
     /// The version of the binary.
     pub(crate) version: String,
     /// When it started, RFC 3339.
@@ -60,8 +63,17 @@ impl RunFile {
         let process = PathBuf::from(format!("/proc/{}", self.pid));
         // A number may have been given to another program since.
         let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
-        self.pid != std::process::id() && name.trim_end().starts_with("platform")
+        let is_it = self.began_ticks.is_none_or(|began| began_ticks(self.pid) == Some(began));
+        self.pid != std::process::id() && name.trim_end().starts_with("platform") && is_it
     }
+}
+
+/// When a process began, in clock ticks since the machine did: field 22 of `/proc/PID/stat`.
+#[must_use]
+pub(crate) fn began_ticks(pid: u32) -> Option<u64> {
+    let told = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is a name in brackets, which may hold anything.
+    told.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }
 
 /// The file as long as the process runs; removed when dropped.
@@ -114,6 +126,7 @@ mod tests {
         let path = place.path().join("platform.run");
         let run = RunFile {
             pid: 4_000_000,
+            began_ticks: None,
             version: String::new(),
             started_at: String::new(),
             gateway: None,
@@ -126,11 +139,39 @@ mod tests {
     }
 
     #[test]
+    fn a_process_that_was_given_the_number_of_one_that_is_gone_is_not_it() {
+        let place = tempfile::tempdir().unwrap();
+        // Its name is that of the command.
+        let program = place.path().join("platform-other");
+        fs::copy("/bin/sleep", &program).unwrap();
+        let mut other = std::process::Command::new(&program).arg("60").spawn().unwrap();
+        let path = place.path().join("platform.run");
+        let comm = format!("/proc/{}/comm", other.id());
+        while !fs::read_to_string(&comm).unwrap().starts_with("platform-other") {
+            std::thread::yield_now();
+        }
+        let began = began_ticks(other.id()).unwrap();
+        let is_running = |began: u64| {
+            let told = format!(
+                r#"{{"pid": {}, "began_ticks": {began}, "version": "1", "started_at": ""}}"#,
+                other.id()
+            );
+            fs::write(&path, told).unwrap();
+            RunFile::of_running(&path).is_some()
+        };
+        assert!(is_running(began) && !is_running(began - 1) && !is_running(began + 1));
+        other.kill().unwrap();
+        other.wait().unwrap();
+        assert!(RunFile::of_running(&path).is_none());
+    }
+
+    #[test]
     fn the_file_goes_with_its_process() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("platform.run");
         let run = RunFile {
             pid: std::process::id(),
+            began_ticks: began_ticks(std::process::id()),
             version: "1".to_owned(),
             started_at: String::new(),
             gateway: Some(([127, 0, 0, 1], 8001).into()),

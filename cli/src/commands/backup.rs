@@ -15,6 +15,7 @@ use kit::config::Settings;
 use kit::database::{DatabaseUrl, copy_sqlite};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
+use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
@@ -63,8 +64,7 @@ pub(crate) async fn run(
     let mut partial = folder.clone().into_os_string();
     partial.push(format!(".partial-{}", std::process::id()));
     let partial = PathBuf::from(partial);
-    let created_at = now.format(&Rfc3339).map_err(|error| unwritable(&error))?;
-    let written = write(&settings, &embedded, &partial, created_at, with_master_key).await;
+    let written = write(&settings, &embedded, &partial, now, with_master_key).await;
     let finished = written.and_then(|manifest| {
         fs::rename(&partial, &folder).map_err(|error| unwritable(&error))?;
         Ok(manifest)
@@ -106,7 +106,7 @@ async fn write(
     settings: &Settings,
     embedded: &[(&'static str, DatabaseUrl)],
     folder: &Path,
-    created_at: String,
+    created_at: OffsetDateTime,
     with_master_key: bool,
 ) -> Outcome<Manifest> {
     DirBuilder::new()
@@ -161,8 +161,9 @@ fn unwritable(error: &(dyn std::error::Error + 'static)) -> Failure {
 fn told(context: &mut Context, settings: &Settings, folder: &Path, manifest: &Manifest) -> Outcome {
     let names: Vec<&str> = manifest.databases.iter().map(|one| one.service.as_str()).collect();
     let bytes: u64 = manifest.databases.iter().map(|one| one.bytes).sum();
+    let created_at = manifest.created_at.format(&Rfc3339).map_err(|error| unwritable(&error))?;
     let value = json!({
-        "folder": folder, "created_at": manifest.created_at, "databases": names, "bytes": bytes,
+        "folder": folder, "created_at": created_at, "databases": names, "bytes": bytes,
         "master_key": manifest.master_key,
     });
     one(context, SHOWN, &value)?;

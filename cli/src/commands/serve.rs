@@ -12,7 +12,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::arguments::{Global, ServeArguments};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
-use crate::run_file::{RunFile, Written};
+use crate::run_file::{self, RunFile, Written};
 use crate::services;
 use crate::settings;
 use crate::telemetry;
@@ -83,7 +83,7 @@ async fn serve(context: &mut Context, global: &Global, mut reloading: Reloading,
             return Ok(());
         }
     };
-    let run = run_file(&started, context);
+    let run = told_of(&started, context);
     let written = Written::new(&start::run_file_path(settings, plan), &run);
     // Services that keep nothing in the folder can do without it.
     reloading.written = if start::needs_folder(settings, plan)? { Some(written?) } else { written.ok() };
@@ -95,9 +95,10 @@ async fn serve(context: &mut Context, global: &Global, mut reloading: Reloading,
     running::until_stopped(started, signals, reloading).await
 }
 
-fn run_file(started: &Started, context: &Context) -> RunFile {
+fn told_of(started: &Started, context: &Context) -> RunFile {
     RunFile {
         pid: std::process::id(),
+        began_ticks: run_file::began_ticks(std::process::id()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: (context.now)()
             .replace_nanosecond(0)

@@ -109,23 +109,56 @@ async fn show(
     loop {
         tokio::select! {
             _ = ticks.tick() => {
-                if !view.paused {
-                    view.head = source.look().await;
-                    view.now = source.measures.now();
+                if !view.paused && !looked(&mut terminal, &mut source, &mut keys, &mut view).await? {
+                    return Ok(());
                 }
             }
-            event = keys.recv() => match event {
-                Some(Event::Key(key)) if key.kind != KeyEventKind::Release => {
-                    if ends(key) {
-                        return Ok(());
-                    }
-                    typed(&mut view, key.code);
-                }
-                Some(_) => {}
-                None => return Ok(()),
+            event = keys.recv() => if !taken(event.as_ref(), &mut view) {
+                return Ok(());
             },
         }
         terminal.draw(|frame| view.draw(frame))?;
+    }
+}
+
+/// Looks anew, and takes what is typed meanwhile: a platform that hangs keeps nobody here. Whether to go on.
+async fn looked(
+    terminal: &mut DefaultTerminal,
+    source: &mut Source<'_>,
+    keys: &mut UnboundedReceiver<Event>,
+    view: &mut View,
+) -> io::Result<bool> {
+    {
+        let look = source.look();
+        tokio::pin!(look);
+        loop {
+            tokio::select! {
+                head = &mut look => {
+                    view.head = head;
+                    break;
+                }
+                event = keys.recv() => {
+                    if !taken(event.as_ref(), view) {
+                        return Ok(false);
+                    }
+                    terminal.draw(|frame| view.draw(frame))?;
+                }
+            }
+        }
+    }
+    view.now = source.measures.now();
+    Ok(true)
+}
+
+/// Takes what was typed; whether to go on.
+fn taken(event: Option<&Event>, view: &mut View) -> bool {
+    match event {
+        Some(Event::Key(key)) if key.kind != KeyEventKind::Release => {
+            typed(view, key.code);
+            !ends(*key)
+        }
+        Some(_) => true,
+        None => false,
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use super::{Column, Format, plain, pretty, table, yaml};
+use super::{Column, Format, compact, guarded, plain, pretty, safe, table, yaml};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 
@@ -38,7 +38,7 @@ impl<'a> Rows<'a> {
                 write!(self.context.stdout, "{before}\n  {text}")?;
             }
             Format::Jsonl => {
-                let text = row.to_string();
+                let text = compact(row);
                 self.context.line(&text)?;
             }
             Format::Yaml => {
@@ -83,7 +83,13 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    fn record(&mut self, fields: Vec<String>) -> Outcome {
+    fn record(&mut self, mut fields: Vec<String>) -> Outcome {
+        // A file holds what there is; a terminal shows what it would obey.
+        if self.context.stdout_terminal {
+            for field in &mut fields {
+                *field = safe(field);
+            }
+        }
         let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
         let written = writer.write_record(fields).map_err(io::Error::other);
         written.map_err(|error| Failure::failed(format!("can't write CSV: {error}")))?;
@@ -92,9 +98,4 @@ impl<'a> Rows<'a> {
         self.context.stdout.write_all(&bytes)?;
         Ok(())
     }
-}
-
-/// A cell that a spreadsheet would run as a formula is prefixed by an apostrophe (CWE-1236).
-fn guarded(text: String) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
 }

@@ -183,6 +183,67 @@ async fn what_is_damaged_newer_or_no_backup_changes_nothing() {
     place.run(&["restore", "newer", "--yes"]).failed(1, "is of a newer version");
 }
 
+#[test]
+fn a_crafted_backup_moves_nothing_outside_and_neither_hangs_nor_fills_the_disk_nor_speaks_to_the_terminal() {
+    let mut platform = Place::new().serve(&[]);
+    platform.create("ada@example.com", &["--admin"]);
+    stop(&mut platform);
+    let place = &platform.place;
+    place.run(&["backup", "copy"]).done();
+    let (copy, data) = (place.path().join("copy"), place.data());
+    let file = copy.join("manifest.json");
+    let good: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let before = fs::read(data.join("users.db")).unwrap();
+    let refused = |manifest: &Value, words: &str| {
+        fs::write(&file, manifest.to_string()).unwrap();
+        let ended = place.run(&["restore", "copy", "--yes", "--service", "users"]).failed(1, words);
+        assert!(!ended.stderr.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{ended:#?}");
+        assert_eq!(fs::read(data.join("users.db")).unwrap(), before);
+    };
+    for text in
+        ["x/../../../outside/moved", "../x", "2026-11-28T10:00:00Z/../../x", "2026-11-28", "", "\u{1b}[2J"]
+    {
+        let mut manifest = good.clone();
+        manifest["created_at"] = json!(text);
+        refused(&manifest, "is no backup");
+    }
+    let mut twice = good.clone();
+    let users = twice["databases"][1].clone();
+    twice["databases"].as_array_mut().unwrap().push(users);
+    refused(&twice, "two databases of users");
+    let mut other = good.clone();
+    (other["format"], other["platform"]) = (json!(99), json!("\u{1b}]0;x\u{7}\u{9b}2J\u{202e}"));
+    refused(&other, "its form is 99");
+    let mut larger = good.clone();
+    larger["databases"][1]["bytes"] = json!(1_u64 << 60);
+    refused(&larger, "can't be copied");
+
+    // What is no file, or has no end.
+    let database = copy.join("users.db");
+    let whole = fs::read(&database).unwrap();
+    let made = |program: &str, arguments: &[&std::ffi::OsStr]| {
+        fs::remove_file(&database).unwrap();
+        assert!(std::process::Command::new(program).args(arguments).status().unwrap().success());
+    };
+    made("ln", &["-s".as_ref(), "/dev/zero".as_ref(), database.as_os_str()]);
+    refused(&good, "can't be copied");
+    made("mkfifo", &[database.as_os_str()]);
+    refused(&good, "can't be copied");
+    made("mkdir", &[database.as_os_str()]);
+    refused(&good, "can't be copied");
+    fs::remove_dir(&database).unwrap();
+    fs::write(&database, &whole).unwrap();
+    fs::File::options().write(true).open(&database).unwrap().set_len(1 << 40).unwrap();
+    refused(&good, "is damaged");
+
+    fs::write(&database, &whole).unwrap();
+    fs::write(&file, good.to_string()).unwrap();
+    place.run(&["restore", "copy", "--yes", "--service", "users"]).done();
+    let names = fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let kept: Vec<String> = names.filter(|name| name.starts_with("before-restore-")).collect();
+    assert!(matches!(&kept[..], [name] if name.contains("Z-") && !name.contains(':')), "{kept:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn databases_on_a_server_are_told_and_not_passed_over_in_silence() {
     let users = TestDatabase::postgres().await;

@@ -101,6 +101,75 @@ fn a_database_whose_folder_can_t_be_written_or_that_an_image_of_root_left_is_tol
 }
 
 #[test]
+fn nothing_starts_on_a_folder_or_key_that_others_could_have_put_their_own_in_and_doctor_says_the_same() {
+    let mut platform = Place::new().serve(&[]);
+    platform.signal("TERM");
+    platform.end();
+    let place = &platform.place;
+    chmod(place.path(), 0o755);
+    let (data, key) = (place.data(), place.data().join("master.key"));
+    let starts = |command: Command| {
+        let mut command = command;
+        let log = fs::File::create(place.path().join("log")).unwrap();
+        let mut child = command.stderr(log).spawn().unwrap();
+        wait_for("platform.run", || {
+            let ended = child.try_wait().unwrap().map(|_| fs::read_to_string(place.path().join("log")));
+            assert!(ended.is_none(), "{ended:?}");
+            data.join("platform.run").exists().then_some(())
+        });
+        let stopped = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        assert!(stopped.success() && child.wait().unwrap().success());
+    };
+    let refused_for = |command: fn(&Place, &[&str]) -> Command, check: &str, words: &str| {
+        let told = refused(command(place, &["serve"]));
+        assert!(told.contains(words) && told.lines().count() <= 3, "{words}: {told}");
+        let doctor = command(place, &["doctor", "-o", "json"]).output().unwrap();
+        let found: serde_json::Value = serde_json::from_slice(&doctor.stdout).unwrap();
+        let is_it = |row: &&serde_json::Value| row["check"] == check && row["verdict"] == "fault";
+        let row = found.as_array().unwrap().iter().find(is_it);
+        assert!(row.is_some_and(|row| row["what"].as_str().unwrap().contains(words)), "{words}: {found}");
+    };
+    let ours: fn(&Place, &[&str]) -> Command = Place::command;
+    for mode in [0o777, 0o702, 0o1777] {
+        chmod(&data, mode);
+        refused_for(ours, "data-folder-mode", "everybody on this machine may write in");
+    }
+    // A group is whom the owner chose.
+    chmod(&data, 0o770);
+    starts(ours(place, &["serve"]));
+    chmod(&data, 0o700);
+    for mode in [0o666, 0o602] {
+        chmod(&key, mode);
+        refused_for(ours, "master-key-mode", "may write the master key");
+    }
+    chmod(&key, 0o660);
+    starts(ours(place, &["serve"]));
+    chmod(&key, 0o600);
+    if !is_root() {
+        return;
+    }
+    let give = |path: &Path, user: u32| chown(path, Some(user), Some(10001)).unwrap();
+    for entry in fs::read_dir(&data).unwrap() {
+        give(&entry.unwrap().path(), 10001);
+    }
+    // Another's folder, into which this user may write by the group.
+    give(&data, 10002);
+    chmod(&data, 0o770);
+    refused_for(as_nobody, "data-folder-mode", "belongs to another user (10002)");
+    // Root's, as a volume of a group is.
+    give(&data, 0);
+    starts(as_nobody(place, &["serve"]));
+    give(&key, 10002);
+    chmod(&key, 0o640);
+    refused_for(as_nobody, "master-key-mode", "belongs to another user (10002)");
+    // Root may use what is a service's user's.
+    give(&key, 10001);
+    give(&data, 10001);
+    chmod(&data, 0o700);
+    starts(ours(place, &["serve"]));
+}
+
+#[test]
 fn a_read_only_mount_is_told_as_such() {
     let place = Place::new();
     fs::create_dir(place.data()).unwrap();

@@ -2,6 +2,9 @@
 
 use std::process::Command;
 
+use serde_json::json;
+
+use crate::hostile::Hostile;
 use crate::process::{BINARY, PASSWORD, Place, Platform};
 
 /// What is offered for the last word of a line.
@@ -66,6 +69,72 @@ fn commands_flags_users_roles_services_and_contexts_are_offered() {
 }
 
 #[test]
+fn what_a_shell_would_run_is_not_offered_whatever_it_names_and_whoever_listed_it() {
+    let platform = prepared();
+    let place = &platform.place;
+    for email in
+        ["a`touch${IFS}pwned`@example.com", "a$(id)@example.com", "a'b@example.com", "a|b@example.com"]
+    {
+        // Not each of them is an address.
+        place.run_with(&["user", "create", "--email", email, "--password-stdin"], PASSWORD);
+    }
+    let harmless = ["ada@example.com", "alan@example.com"];
+    assert_eq!(offered(place, &["user", "show", "a"]), harmless);
+
+    let names = [
+        "a;id",
+        "a&id",
+        "a|id",
+        "a$(id)",
+        "a`id`",
+        "a b",
+        "a\nb",
+        "a\u{1b}[2J",
+        "a*",
+        "a~",
+        "a'",
+        "a\"",
+        "a\\",
+        "a>x",
+        "a{b,c}",
+        "a!x",
+        "a#",
+        "a=b",
+        "a%x",
+        "a^b",
+        "a:b",
+        "a,b",
+        "a(b)",
+        "a[b]",
+        "a?",
+        "a\u{a0}b",
+        "a\u{2028}b",
+        "a\u{2019}",
+        "-a",
+        "--yes",
+        "ada",
+    ];
+    let rows: Vec<_> = names.iter().map(|name| json!({"email": name, "name": name})).collect();
+    let server = Hostile::of_json(json!(rows).to_string());
+    let place = Place::new().with("PLATFORM_TOKEN", "x.y.z").with("PLATFORM_URL", &server.url());
+    for words in [
+        &["user", "show", "a"][..],
+        &["token", "issue", "--email", "a"],
+        &["user", "list", "--role", "a"],
+        &["role", "grant", "ada@example.com", "a"],
+        &["service-account", "show", "a"],
+    ] {
+        assert_eq!(offered(&place, words), ["ada"], "{words:?}");
+    }
+    assert!(server.heads().len() >= 5);
+    // Nor a file that somebody else has put here.
+    for name in ["copy`id`", "copy;id", "copy$(id)", "copy b", "copy"] {
+        std::fs::create_dir(place.path().join(name)).unwrap();
+    }
+    assert_eq!(offered(&place, &["restore", "co"]), ["copy/"]);
+}
+
+#[test]
 fn nothing_is_offered_and_nothing_said_where_no_platform_answers() {
     let place = Place::new();
     assert!(offered(&place, &["user", "show", "a"]).is_empty());
@@ -76,9 +145,11 @@ fn nothing_is_offered_and_nothing_said_where_no_platform_answers() {
 }
 
 #[test]
-fn bash_completes_by_the_script() {
+fn bash_completes_by_the_script_and_is_given_nothing_to_run() {
     let platform = prepared();
     let place = &platform.place;
+    let hostile = ["user", "create", "--email", "al`touch${IFS}pwned`@example.com", "--password-stdin"];
+    place.run_with(&hostile, PASSWORD).done();
     let folder = std::path::Path::new(BINARY).parent().unwrap().display().to_string();
     // What bash does when Tab is pressed: the function, with the words and which of them it is.
     let script = r#"

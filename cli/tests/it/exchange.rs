@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::json;
 
@@ -53,6 +54,38 @@ fn a_file_is_imported_in_batches_and_what_is_refused_is_told_by_line() {
     let issue = ["token", "issue", "--email", "u449@example.com", "--password-stdin"];
     place.run_with(&issue, OF_BCRYPT).done();
     place.run_with(&issue, "wrong").ended(4);
+}
+
+#[test]
+fn a_refused_row_runs_in_no_spreadsheet_is_its_owner_s_alone_and_is_imported_once_it_is_mended() {
+    let platform = Place::new().serve(&[]);
+    let place = &platform.place;
+    let formula = "=HYPERLINK(\"\"http://x\"\")";
+    let rows =
+        format!("\"{formula}\",\n@SUM(1),\n+1,\n-1,\n'=1,\nada@example.com,'=Ada\nbob@example.com,''=Bob\n");
+    fs::write(place.path().join("users.csv"), format!("email,first_name\n{rows}")).unwrap();
+    let refused = place.path().join("refused.csv");
+    fs::write(&refused, "").unwrap();
+    fs::set_permissions(&refused, fs::Permissions::from_mode(0o644)).unwrap();
+    place.run(&["user", "import", "users.csv", "--refused", "refused.csv"]).ended(1);
+    assert_eq!(fs::metadata(&refused).unwrap().permissions().mode() & 0o777, 0o600);
+    let mut reader = csv::Reader::from_path(&refused).unwrap();
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 5, "{rows:?}");
+    for cell in rows.iter().flatten() {
+        assert!(!cell.starts_with(['=', '+', '-', '@']), "{cell}");
+    }
+    // With the right addresses in their place, the rest of a guarded cell is as it was.
+    let shown =
+        |email: &str| place.run(&["user", "show", email, "-o", "json"]).done().json()["first_name"].clone();
+    assert_eq!((shown("ada@example.com"), shown("bob@example.com")), (json!("=Ada"), json!("'=Bob")));
+    let exported = place.run(&["user", "export", "--form", "csv"]).done().stdout;
+    assert!(exported.contains("'=Ada") && exported.contains("''=Bob"), "{exported}");
+    let other = Place::new().serve(&[]);
+    fs::write(other.place.path().join("users.csv"), exported).unwrap();
+    other.place.run(&["user", "import", "users.csv"]).done();
+    let bob = other.place.run(&["user", "show", "bob@example.com", "-o", "json"]).done().json();
+    assert_eq!(bob["first_name"], "'=Bob");
 }
 
 #[test]

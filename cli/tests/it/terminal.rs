@@ -7,7 +7,12 @@ use std::sync::{Arc, Mutex};
 use crate::process::{BINARY, PASSWORD, Place, wait_for};
 
 /// Runs a shell line on a terminal of that width; answers each question once it is shown. Exit code and all that was shown.
-fn on_terminal(place: &Place, columns: u16, line: &str, answers: &[(&str, &str)]) -> (Option<i32>, String) {
+pub(crate) fn on_terminal(
+    place: &Place,
+    columns: u16,
+    line: &str,
+    answers: &[(&str, &str)],
+) -> (Option<i32>, String) {
     let line = format!("stty rows 24 cols {columns}; exec {BINARY} {line}");
     let mut command = place.command(&[]);
     let mut script = std::process::Command::new("script");

@@ -1,19 +1,26 @@
 //! What a backup says of itself.
 
-use std::fs::{self, File};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
 
 use crate::data_folder::write_whole;
 use crate::failure::{Failure, Outcome};
+use crate::output::safe;
 
 /// The form of backups that this version writes and reads.
 pub(super) const FORMAT: u32 = 1;
 
 const FILE: &str = "manifest.json";
+
+/// No manifest is longer.
+const LONGEST: u64 = 1024 * 1024;
 
 /// One database in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,8 +42,9 @@ pub(super) struct Manifest {
     pub(super) format: u32,
     /// The version that wrote it.
     pub(super) platform: String,
-    /// When, RFC 3339.
-    pub(super) created_at: String,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub(super) created_at: OffsetDateTime,
     /// Whether the master key is in it.
     pub(super) master_key: bool,
     /// The databases, in the order in which they were copied.
@@ -56,7 +64,7 @@ impl Manifest {
     /// Reads that of a folder.
     pub(super) fn read(folder: &Path) -> Outcome<Self> {
         let no_backup = || Failure::failed(format!("{} is no backup of a platform", folder.display()));
-        let text = fs::read_to_string(folder.join(FILE)).map_err(|error| {
+        let text = read(&folder.join(FILE)).map_err(|error| {
             no_backup()
                 .caused_by(&error)
                 .next(format!("Name the folder that `platform backup` wrote: it holds {FILE}."))
@@ -67,11 +75,42 @@ impl Manifest {
                 .because(format!("its form is {}, and this version reads {FORMAT}", manifest.format))
                 .next(format!(
                     "Restore it with the version that wrote it ({}), or a newer one.",
-                    manifest.platform
+                    safe(&manifest.platform)
                 )));
+        }
+        for (index, one) in manifest.databases.iter().enumerate() {
+            if manifest.databases[..index].iter().any(|before| before.service == one.service) {
+                return Err(no_backup().because(format!("it holds two databases of {}", one.service)));
+            }
         }
         Ok(manifest)
     }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let read = open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
+    if read as u64 > LONGEST {
+        return Err(io::Error::other(format!("it is longer than {LONGEST} bytes")));
+    }
+    Ok(text)
+}
+
+/// Opens a file of a backup, which may come from anywhere: nothing is waited for, no link is followed, and a device, which never
+/// ends, is none.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).unwrap_or_default();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let file = file.map_err(|error| match error.raw_os_error() {
+        Some(code) if code == rustix::io::Errno::LOOP.raw_os_error() => no_file(),
+        _ => error,
+    })?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(no_file()) }
+}
+
+fn no_file() -> io::Error {
+    io::Error::other("it is no file, but a link, a device or a folder")
 }
 
 /// Writes all of `from` to `to`; how many bytes there were, and their sum.
@@ -106,13 +145,31 @@ mod tests {
     }
 
     #[test]
+    fn only_a_file_is_opened_and_a_link_a_pipe_or_a_device_at_once_is_not() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        std::fs::write(at("file"), "x").unwrap();
+        assert!(open(&at("file")).is_ok());
+        std::os::unix::fs::symlink("file", at("link")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", at("endless")).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap();
+        assert!(made.success());
+        for name in ["link", "endless", "pipe", "."] {
+            assert!(open(&at(name)).unwrap_err().to_string().contains("no file"), "{name}");
+        }
+        assert!(open(Path::new("/dev/zero")).is_err());
+        std::fs::File::create(at(FILE)).unwrap().set_len(1 << 40).unwrap();
+        assert!(Manifest::read(place.path()).unwrap_err().why.unwrap().contains("longer than"));
+    }
+
+    #[test]
     fn another_form_is_refused_and_what_is_no_backup_too() {
         let place = tempfile::tempdir().unwrap();
         assert!(Manifest::read(place.path()).unwrap_err().what.contains("no backup"));
         let manifest = Manifest {
             format: FORMAT + 1,
             platform: "9".to_owned(),
-            created_at: String::new(),
+            created_at: OffsetDateTime::UNIX_EPOCH,
             master_key: false,
             databases: Vec::new(),
         };

@@ -4,7 +4,7 @@
 //! is the one that they were sealed with.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -12,9 +12,12 @@ use gateway::MasterKey;
 use kit::config::{Settings, read_secret_file};
 use kit::database::{Database, DatabaseError, DatabaseUrl};
 use secrecy::ExposeSecret as _;
+use time::UtcOffset;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
 
 use super::KEY_FILE;
-use super::manifest::{Copied, Manifest, sum};
+use super::manifest::{self, Copied, Manifest, sum};
 use crate::arguments::Global;
 use crate::context::Context;
 use crate::data_folder;
@@ -79,7 +82,11 @@ pub(crate) async fn run(
         None
     };
     let names = staged.iter().map(|one| one.service.as_str()).collect::<Vec<_>>().join(", ");
-    let of = safe(&manifest.created_at);
+    let made = manifest.created_at.to_offset(UtcOffset::UTC);
+    let untold = |error: time::error::Format| Failure::failed("its date can't be told").caused_by(&error);
+    let of = made.format(&Rfc3339).map_err(untold)?;
+    let stamp = made.format(format_description!("[year]-[month]-[day]T[hour][minute][second]Z"));
+    let stamp = stamp.map_err(untold)?;
     prompt::confirmed(
         context,
         yes,
@@ -87,7 +94,7 @@ pub(crate) async fn run(
     )?;
     // Somebody may have started it while the question stood there.
     refuse_running(&settings, &targets)?;
-    let kept = replace(&staged, &of)?;
+    let kept = replace(&staged, &stamp)?;
     if let Some(key) = key {
         place_key(&settings, &key)?;
     }
@@ -165,8 +172,11 @@ async fn stage(folder: &Path, one: &Copied, target: &Path, leftovers: &mut Lefto
     }
     leftovers.0.push(path.clone());
     let copy = || -> io::Result<(u64, String)> {
+        let from = manifest::open(&source)?;
+        require_room(&path, one.bytes)?;
         let to = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
-        let summed = sum(File::open(&source)?, &to)?;
+        // One byte more tells a longer one, however long it is.
+        let summed = sum(from.take(one.bytes.saturating_add(1)), &to)?;
         to.sync_all()?;
         Ok(summed)
     };
@@ -187,6 +197,17 @@ async fn stage(folder: &Path, one: &Copied, target: &Path, leftovers: &mut Lefto
         Examined::Refused(failure) => failure,
     })?;
     Ok(Staged { service: service.clone(), path, target: target.to_owned(), behind })
+}
+
+/// That there is room for so many bytes beside this path.
+fn require_room(path: &Path, bytes: u64) -> io::Result<()> {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let told = rustix::fs::statvfs(above)?;
+    let room = told.f_bavail.saturating_mul(told.f_frsize);
+    if bytes > room {
+        return Err(io::Error::other(format!("it has {bytes} bytes, and there is room for {room}")));
+    }
+    Ok(())
 }
 
 enum Examined {
@@ -233,7 +254,9 @@ async fn fitting_key(settings: &Settings, folder: &Path, gateway: &Staged) -> Ou
     let here = settings.gateway.master_key.is_some() || settings.master_key_file().exists();
     let (key, brought) = if here {
         (data_folder::master_key(settings)?, false)
-    } else if let Ok(text) = read_secret_file(&folder.join(KEY_FILE)) {
+    } else if manifest::open(&folder.join(KEY_FILE)).is_ok()
+        && let Ok(text) = read_secret_file(&folder.join(KEY_FILE))
+    {
         let key = text.expose_secret().parse::<MasterKey>();
         (key.map_err(|error| Failure::failed(format!("the master key in the backup {error}")))?, true)
     } else {
@@ -258,13 +281,13 @@ async fn fitting_key(settings: &Settings, folder: &Path, gateway: &Staged) -> Ou
     Ok(brought.then_some(key))
 }
 
-/// Moves what is there aside and the new in its place; where the old lies.
-fn replace(staged: &[Staged], of: &str) -> Outcome<Vec<PathBuf>> {
+/// Moves what is there aside and the new in its place; where the old lies. `stamp` is a part of a path.
+fn replace(staged: &[Staged], stamp: &str) -> Outcome<Vec<PathBuf>> {
     let mut kept: Vec<PathBuf> = Vec::new();
     for one in staged {
         let above = one.target.parent().filter(|above| !above.as_os_str().is_empty());
         let above = above.unwrap_or(Path::new(".")).to_owned();
-        let aside = above.join(format!("before-restore-{}-{}", of.replace(':', ""), std::process::id()));
+        let aside = above.join(format!("before-restore-{stamp}-{}", std::process::id()));
         let moved = || -> io::Result<bool> {
             let mut any = false;
             for old in companions(&one.target).iter().filter(|old| old.exists()) {

@@ -45,22 +45,24 @@ fn database_files(of: &Installation) -> Vec<PathBuf> {
 
 fn usable(of: &Installation, files: &[PathBuf]) -> Finding {
     const CHECK: &str = "data-folder";
-    let told = |failure: Failure| {
-        Finding::fault(CHECK, failure.what, failure.why.unwrap_or_default(), failure.next.unwrap_or_default())
-    };
     let folders = std::iter::once(of.settings.data_dir.as_path())
         .chain(files.iter().filter_map(|file| file.parent()).filter(|folder| !folder.as_os_str().is_empty()));
     for folder in folders {
         if let Err(failure) = data_folder::would_hold(folder) {
-            return told(failure);
+            return refused(CHECK, failure);
         }
     }
     for file in files.iter().flat_map(|file| with_companions(file)) {
         if let Err(failure) = data_folder::check_file(&file) {
-            return told(failure);
+            return refused(CHECK, failure);
         }
     }
     Finding::good(CHECK, format!("{} can be written", of.settings.data_dir.display()))
+}
+
+/// What `serve` would be refused by.
+fn refused(check: &'static str, failure: Failure) -> Finding {
+    Finding::fault(check, failure.what, failure.why.unwrap_or_default(), failure.next.unwrap_or_default())
 }
 
 /// A database file, and those that SQLite writes beside it.
@@ -74,6 +76,9 @@ fn with_companions(file: &Path) -> [PathBuf; 3] {
 
 fn mode(folder: &Path) -> Finding {
     const CHECK: &str = "data-folder-mode";
+    if let Some(failure) = data_folder::untrusted(folder).filter(|_| folder.is_dir()) {
+        return refused(CHECK, failure);
+    }
     match data_folder::mode(folder).filter(|_| folder.is_dir()) {
         None => Finding::skipped(CHECK, "there is no data folder yet"),
         Some(mode) if mode & 0o077 != 0 => Finding::fault(
@@ -195,6 +200,9 @@ async fn sealed_with(url: &DatabaseUrl) -> Option<bool> {
 
 fn key_mode(path: &Path) -> Finding {
     const CHECK: &str = "master-key-mode";
+    if let Some(failure) = data_folder::untrusted_key(path) {
+        return refused(CHECK, failure);
+    }
     if data_folder::is_open_to_others(path) {
         return Finding::fault(
             CHECK,

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::Installation;
 use super::finding::Finding;
+use crate::body::{self, Unread};
 use crate::metrics::Metrics;
 use crate::ops::Ops;
 use crate::output::{plain, safe};
@@ -181,8 +182,12 @@ async fn keys(base: &Url, own: bool) -> Result<Vec<String>, String> {
         .build()
         .map_err(|error| error.to_string())?;
     let url = format!("{}/.well-known/jwks.json", base.as_str().trim_end_matches('/'));
-    let asked = async { client.get(url).send().await?.error_for_status()?.bytes().await };
-    let bytes = asked.await.map_err(|error| innermost(&error))?;
+    let asked = async { client.get(url).send().await?.error_for_status() };
+    let answer = asked.await.map_err(|error| innermost(&error))?;
+    let bytes = body::read(answer).await.map_err(|error| match error {
+        Unread::Broken(error) => innermost(&error),
+        Unread::TooLong => Unread::TOO_LONG.to_owned(),
+    })?;
     let set: Value = serde_json::from_slice(&bytes).map_err(|_| "what answers is no platform".to_owned())?;
     let keys = set["keys"].as_array().ok_or("what answers is no platform")?;
     let mut names: Vec<String> = keys.iter().map(|key| plain(&key["kid"])).collect();

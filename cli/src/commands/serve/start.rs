@@ -35,14 +35,18 @@ pub(super) async fn start(settings: &Settings, plan: &Plan) -> Outcome<Started> 
     prepare_folders(settings, plan, &targets)?;
     refuse_second(settings, plan)?;
     let mut settings = settings.clone();
+    let key_file = settings.master_key_file();
+    let key_in_file = plan.gateway && settings.gateway.master_key.is_none();
+    if let Some(failure) = data_folder::untrusted_key(&key_file).filter(|_| key_in_file) {
+        return Err(failure);
+    }
     let key = match (plan.gateway, !plan.services.is_empty() || plan.migrate) {
         (false, _) => None,
         (true, true) => Some(data_folder::master_key_or_new(&settings)?),
         // One replica of several never invents a key of its own.
         (true, false) => Some(data_folder::master_key(&settings)?),
     };
-    let key_file = settings.master_key_file();
-    if key.is_some() && settings.gateway.master_key.is_none() && data_folder::is_open_to_others(&key_file) {
+    if key_in_file && data_folder::is_open_to_others(&key_file) {
         let file = key_file.display();
         tracing::warn!(%file, "others on this machine may read the master key: `chmod 600` it");
     }
@@ -92,6 +96,9 @@ pub(super) fn needs_folder(settings: &Settings, plan: &Plan) -> Outcome<bool> {
 fn prepare_folders(settings: &Settings, plan: &Plan, targets: &[(Schema, DatabaseUrl)]) -> Outcome {
     if needs_folder(settings, plan)? {
         data_folder::prepare(&settings.data_dir)?;
+        if let Some(failure) = data_folder::untrusted(&settings.data_dir) {
+            return Err(failure);
+        }
     }
     for path in targets.iter().filter_map(|(_, url)| url.sqlite_path()) {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {

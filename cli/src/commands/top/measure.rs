@@ -225,7 +225,10 @@ fn service(told: &Value) -> Service {
         name: told["service"].as_str().unwrap_or_default().to_owned(),
         healthy: instances.iter().filter(|instance| instance["healthy"] == true).count(),
         instances: instances.len(),
-        in_flight: instances.iter().filter_map(|instance| instance["in_flight"].as_u64()).sum(),
+        in_flight: instances
+            .iter()
+            .filter_map(|instance| instance["in_flight"].as_u64())
+            .fold(0, u64::saturating_add),
         agreement: told["agreement"].as_str().unwrap_or_default().to_owned(),
     }
 }

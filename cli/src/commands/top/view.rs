@@ -86,7 +86,7 @@ impl View {
             (false, false) => Span::styled(safe(&self.head.faults.join("; ")), self.style(Color::Red)),
         };
         let memory = self.head.memory.map(|memory| format!("  {} MiB", memory / (1024 * 1024)));
-        let title = format!("{}{}  ", self.head.title, memory.unwrap_or_default());
+        let title = format!("{}{}  ", safe(&self.head.title), memory.unwrap_or_default());
         Paragraph::new(Line::from(vec![Span::raw(title), state]))
     }
 

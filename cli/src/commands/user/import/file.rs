@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::source::{FilePlace, Line};
 use crate::arguments::FileForm;
 use crate::failure::{Failure, Outcome};
+use crate::output::unguarded;
 
 /// What a row may hold.
 const FIELDS: [&str; 7] =
@@ -130,8 +131,7 @@ fn of_record(headings: &[String], record: &csv::StringRecord) -> Result<Value, S
     let mut row = Map::new();
     for (name, text) in headings.iter().zip(record) {
         // An empty cell is no value. What guards a formula in an exported cell is no part of it.
-        let text =
-            text.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@'])).unwrap_or(text);
+        let text = unguarded(text);
         if text.is_empty() || PASSED_OVER.contains(&name.as_str()) {
             continue;
         }
