@@ -11,6 +11,7 @@ mod nullable;
 mod part;
 mod parts;
 pub(crate) mod prepare;
+mod paths;
 mod publish;
 mod router;
 mod rules;
@@ -30,24 +31,25 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::{
-    door::Door,
-    forward::{Shared, Target, into_poem},
-    part::Asker,
-    parts::Own,
-    prepare::{followed, own_segment},
-    publish::complete_operation,
-};
 use self::{
     documents::Documents,
     forward::Service,
     parts::{Targets, targets},
     prepare::prepare,
-    router::{Match, RouteFault, Router},
+    paths::Paths,
+    router::{Guarded, Match, RouteFault, Router},
     rules::Rules,
     source::Source,
 };
 use self::{prepare::PrepareFault, rules::RuleFault, source::SourceFault};
+pub(crate) use self::{
+    door::Door,
+    forward::{Asked, Shared, Target, into_poem},
+    part::Asker,
+    parts::Own,
+    prepare::{followed, own_segment},
+    publish::complete_operation,
+};
 use crate::{
     handshake::Handshake,
     services::composed::{ComposeFault, Composed},
@@ -140,6 +142,16 @@ pub(crate) enum Route {
 }
 
 /// What is declared in the configuration.
+impl Guarded for Route {
+    fn opens(&self, other: &Self) -> bool {
+        let access = |route: &Self| match route {
+            Self::Declared(target) => target.operation.access.clone(),
+            Self::Composed(composed) => composed.operation.access.clone(),
+        };
+        access(self).opens(&access(other))
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Declarations<'d> {
     pub(crate) services: &'d [Declared],
@@ -297,9 +309,15 @@ impl Bound {
         let idle = pool.idle_time;
         let max_tunnels = settings.max_tunnels.unwrap_or(MAX_TUNNELS).min(Semaphore::MAX_PERMITS);
         let service = Arc::new(Service {
+        let operations = Operation::all(&prepared.document)?;
+        let paths = Paths::new(&operations, &prepared.hidden)?;
+        for hidden in &prepared.hidden {
+            self.router.hide(hidden)?;
+        }
             name: settings.name.to_string(),
             prefix: prepare::prefix(settings)?,
             upstream: upstream(pool, before)?,
+            paths,
             handshake,
             issuers: settings.issuers.clone(),
             idle,
@@ -307,7 +325,7 @@ impl Bound {
             max_tunnels,
         });
         let mut published = prepared.document.clone();
-        for operation in Operation::all(&prepared.document)? {
+        for operation in operations {
             let Some(origin) = prepared.origins.get(&operation.id) else { continue };
             let overrides = settings.operations.get(&origin.id);
             let rules = Rules::new(settings, overrides, &origin.id, times.total)?;

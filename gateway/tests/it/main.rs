@@ -31,6 +31,7 @@ mod secure_services;
 mod service_accounts;
 mod sessions;
 mod support;
+mod siblings;
 mod telemetry;
 mod throttling;
 mod tokens;
