@@ -52,9 +52,10 @@ const COMPLETED: HeaderName = HeaderName::from_static("platform-completed");
 const MISSING: HeaderName = HeaderName::from_static("platform-missing");
 
 /// What is passed on of the head of a required part's error.
-const OF_ERRORS: [HeaderName; 5] = [
+const OF_ERRORS: [HeaderName; 6] = [
     header::CONTENT_ENCODING,
     header::CONTENT_LANGUAGE,
+    header::CONTENT_SECURITY_POLICY,
     header::CONTENT_TYPE,
     header::RETRY_AFTER,
     header::WWW_AUTHENTICATE,

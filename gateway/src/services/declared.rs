@@ -8,10 +8,11 @@ mod door;
 mod forward;
 mod measured;
 mod nullable;
+mod pages;
 mod part;
 mod parts;
-pub(crate) mod prepare;
 mod paths;
+pub(crate) mod prepare;
 mod publish;
 mod router;
 mod rules;
@@ -35,13 +36,12 @@ use self::{
     documents::Documents,
     forward::Service,
     parts::{Targets, targets},
-    prepare::prepare,
     paths::Paths,
+    prepare::prepare,
     router::{Guarded, Match, RouteFault, Router},
     rules::Rules,
     source::Source,
 };
-use self::{prepare::PrepareFault, rules::RuleFault, source::SourceFault};
 pub(crate) use self::{
     door::Door,
     forward::{Asked, Shared, Target, into_poem},
@@ -50,6 +50,7 @@ pub(crate) use self::{
     prepare::{followed, own_segment},
     publish::complete_operation,
 };
+use self::{prepare::PrepareFault, rules::RuleFault, source::SourceFault};
 use crate::{
     handshake::Handshake,
     services::composed::{ComposeFault, Composed},
@@ -141,7 +142,6 @@ pub(crate) enum Route {
     Composed(Arc<Composed>),
 }
 
-/// What is declared in the configuration.
 impl Guarded for Route {
     fn opens(&self, other: &Self) -> bool {
         let access = |route: &Self| match route {
@@ -152,6 +152,7 @@ impl Guarded for Route {
     }
 }
 
+/// What is declared in the configuration.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Declarations<'d> {
     pub(crate) services: &'d [Declared],
@@ -308,16 +309,16 @@ impl Bound {
         let pool = pool(declared, times)?;
         let idle = pool.idle_time;
         let max_tunnels = settings.max_tunnels.unwrap_or(MAX_TUNNELS).min(Semaphore::MAX_PERMITS);
-        let service = Arc::new(Service {
         let operations = Operation::all(&prepared.document)?;
         let paths = Paths::new(&operations, &prepared.hidden)?;
         for hidden in &prepared.hidden {
             self.router.hide(hidden)?;
         }
+        let service = Arc::new(Service {
             name: settings.name.to_string(),
             prefix: prepare::prefix(settings)?,
-            upstream: upstream(pool, before)?,
             paths,
+            upstream: upstream(pool, before)?,
             handshake,
             issuers: settings.issuers.clone(),
             idle,

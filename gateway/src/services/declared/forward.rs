@@ -246,6 +246,7 @@ impl Target {
         if !self.rules.encoded_slash && contract::path::check(sent.path()).is_err() {
             return Err(Problem::new(ProblemKind::MalformedRequest, "The path holds an encoded slash"));
         }
+        self.check_worker(request.headers())?;
         if self.is_websocket {
             return Box::pin(self.open_tunnel(shared, &parameters, sent, request)).await;
         }

@@ -181,6 +181,7 @@ impl Target {
             head.headers.insert(header::CONTENT_LENGTH, length);
         }
         self.rules.response.headers(&mut head.headers);
+        self.confine(status, &mut head.headers);
         Ok(into_poem(http::Response::from_parts(head, BoxBody::new(body))))
     }
 }
