@@ -2,7 +2,27 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+/// What a segment can't hold as it is: all but `pchar` (RFC 3986 §3.3).
+const NOT_IN_A_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@');
 
 /// Why a path is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -81,6 +101,39 @@ pub fn decode(segment: &str) -> Result<Cow<'_, str>, BadPath> {
     percent_decode_str(segment).decode_utf8().map_err(|_| BadPath::BadEscape)
 }
 
+/// A text as one segment that every reader reads as that text: escaped is what can't stand there, and nothing else.
+#[must_use]
+pub fn encode(text: &str) -> Cow<'_, str> {
+    utf8_percent_encode(text, NOT_IN_A_SEGMENT).into()
+}
+
+/// A raw segment without escapes of unreserved characters, which mean the same with and without (RFC 3986 §6.2.2.2). All else stays
+/// as it was sent.
+#[must_use]
+pub fn normalised(segment: &str) -> Cow<'_, str> {
+    let unreserved = |at: usize| {
+        let byte = u8::from_str_radix(segment.get(at + 1..at + 3)?, 16).ok()?;
+        let plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        plain.then(|| char::from(byte))
+    };
+    let mut normalised = Cow::Borrowed(segment);
+    let mut kept = 0;
+    for (at, _) in segment.match_indices('%') {
+        let Some(letter) = unreserved(at) else { continue };
+        if kept == 0 {
+            normalised = Cow::Owned(String::with_capacity(segment.len()));
+        }
+        let written = normalised.to_mut();
+        written.push_str(&segment[kept..at]);
+        written.push(letter);
+        kept = at + 3;
+    }
+    if kept > 0 {
+        normalised.to_mut().push_str(&segment[kept..]);
+    }
+    normalised
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -137,7 +190,35 @@ mod tests {
         }
     }
 
+    #[test]
+    fn escapes_of_unreserved_characters_are_undone_and_no_others() {
+        for (sent, normal) in [
+            ("%61dmin", "admin"),
+            ("a%2Db%2e%5F%7E%30%5a", "a-b._~0Z"),
+            ("a%20b%2f%25%61%3b%c3%A4", "a%20b%2f%25a%3b%c3%A4"),
+            ("%2561", "%2561"),
+            ("plain", "plain"),
+            ("%", "%"),
+            ("%6", "%6"),
+            ("%+1", "%+1"),
+            ("%é", "%é"),
+        ] {
+            assert_eq!(normalised(sent), normal, "{sent}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn an_encoded_text_is_read_as_that_text_and_a_normalised_one_as_the_sent(text in any::<String>()) {
+            let encoded = encode(&text);
+            prop_assert_eq!(decode(&encoded).unwrap(), text.as_str());
+            prop_assert!(encoded.bytes().all(|byte| byte.is_ascii_graphic() && !b"/?#".contains(&byte)));
+            if let Ok(read) = decode(&text) {
+                let normal = normalised(&text);
+                prop_assert_eq!(decode(&normal).unwrap(), read);
+            }
+        }
+
         #[test]
         fn a_path_that_passes_has_as_many_segments_decoded_as_encoded(path in "(/[a-zA-Z0-9%./;\\\\]{0,8}){1,4}") {
             if check(&path).is_ok() {

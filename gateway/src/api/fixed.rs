@@ -37,7 +37,9 @@ impl Endpoint for Fixed {
             .header(header::ETAG, &*self.etag)
             .header(header::CACHE_CONTROL, "no-cache")
             .header(header::CONTENT_SECURITY_POLICY, self.policy)
-            .header(header::REFERRER_POLICY, "no-referrer");
+            .header(header::REFERRER_POLICY, "no-referrer")
+            // Pages of other origins that open one of these get no hold of it.
+            .header("cross-origin-opener-policy", "same-origin");
         Ok(if known {
             answer.status(StatusCode::NOT_MODIFIED).finish()
         } else {

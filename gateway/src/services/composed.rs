@@ -37,7 +37,7 @@ use crate::{
     cache::CacheBody,
     policy::{cache::key::Identity, rate_limit::RateRule},
     services::{
-        declared::{Asker, Shared, Target, complete_operation, into_poem, own_segment},
+        declared::{self, Asker, Shared, Target, complete_operation, into_poem, own_segment},
         proxied::{client_address, is_secure, request_id},
     },
 };
@@ -52,9 +52,10 @@ const COMPLETED: HeaderName = HeaderName::from_static("platform-completed");
 const MISSING: HeaderName = HeaderName::from_static("platform-missing");
 
 /// What is passed on of the head of a required part's error.
-const OF_ERRORS: [HeaderName; 5] = [
+const OF_ERRORS: [HeaderName; 6] = [
     header::CONTENT_ENCODING,
     header::CONTENT_LANGUAGE,
+    header::CONTENT_SECURITY_POLICY,
     header::CONTENT_TYPE,
     header::RETRY_AFTER,
     header::WWW_AUTHENTICATE,
@@ -199,14 +200,14 @@ impl Composed {
     pub(crate) async fn forward(
         self: &Arc<Self>,
         shared: &Arc<Shared>,
-        parameters: &[(&str, String)],
+        asked: declared::Asked<'_>,
         request: Request,
     ) -> Result<Response, Problem> {
         kit::explain::tell("operation", || self.operation.told());
         kit::explain::tell("service", || "composed".into());
         // Before the caller is checked: tokens that are no good are counted too, by the address they come from.
         let state = shared.count(&self.rate_limit, &self.operation.access, &self.name, &request).await?;
-        let answer = self.admitted(shared, parameters, request).await;
+        let answer = self.admitted(shared, asked, request).await;
         let mut response = answer.map_or_else(|problem| problem.as_response(), into_poem);
         state.mark(response.headers_mut());
         Ok(response)
@@ -215,7 +216,7 @@ impl Composed {
     async fn admitted(
         self: &Arc<Self>,
         shared: &Arc<Shared>,
-        parameters: &[(&str, String)],
+        asked: declared::Asked<'_>,
         mut request: Request,
     ) -> Result<http::Response<CacheBody>, Problem> {
         let caller = shared.authenticator.admit_from(&self.operation, request.headers(), &self.issuers)?;
@@ -223,7 +224,7 @@ impl Composed {
         for part in self.parts.iter().filter(|part| part.plan.required) {
             part.target.admit(shared, request.headers())?;
         }
-        let sent = request.original_uri().clone();
+        let declared::Asked { parameters, uri: sent } = asked;
         let of_path = |name: &str| {
             let (_, raw) = parameters.iter().find(|(known, _)| *known == name)?;
             contract::path::decode(raw).ok()
@@ -237,9 +238,7 @@ impl Composed {
                 client: client_address(&request, &shared.trusted_proxies),
                 secure: is_secure(&request),
             },
-            parameters: Arc::new(
-                parameters.iter().map(|(name, raw)| ((*name).to_owned(), raw.clone())).collect(),
-            ),
+            parameters: Arc::new(parameters.into_iter().map(|(name, raw)| (name.to_owned(), raw)).collect()),
         };
         let (mut head, ()) = http::Request::new(()).into_parts();
         head.uri = sent;

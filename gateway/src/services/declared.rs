@@ -8,8 +8,10 @@ mod door;
 mod forward;
 mod measured;
 mod nullable;
+mod pages;
 mod part;
 mod parts;
+mod paths;
 pub(crate) mod prepare;
 mod publish;
 mod router;
@@ -34,14 +36,15 @@ use self::{
     documents::Documents,
     forward::Service,
     parts::{Targets, targets},
+    paths::Paths,
     prepare::prepare,
-    router::{Match, RouteFault, Router},
+    router::{Guarded, Match, RouteFault, Router},
     rules::Rules,
     source::Source,
 };
 pub(crate) use self::{
     door::Door,
-    forward::{Shared, Target, into_poem},
+    forward::{Asked, Shared, Target, into_poem},
     part::Asker,
     parts::Own,
     prepare::{followed, own_segment},
@@ -137,6 +140,16 @@ pub(crate) enum Route {
     Declared(Arc<Target>),
     /// Several calls.
     Composed(Arc<Composed>),
+}
+
+impl Guarded for Route {
+    fn opens(&self, other: &Self) -> bool {
+        let access = |route: &Self| match route {
+            Self::Declared(target) => target.operation.access.clone(),
+            Self::Composed(composed) => composed.operation.access.clone(),
+        };
+        access(self).opens(&access(other))
+    }
 }
 
 /// What is declared in the configuration.
@@ -296,9 +309,15 @@ impl Bound {
         let pool = pool(declared, times)?;
         let idle = pool.idle_time;
         let max_tunnels = settings.max_tunnels.unwrap_or(MAX_TUNNELS).min(Semaphore::MAX_PERMITS);
+        let operations = Operation::all(&prepared.document)?;
+        let paths = Paths::new(&operations, &prepared.hidden)?;
+        for hidden in &prepared.hidden {
+            self.router.hide(hidden)?;
+        }
         let service = Arc::new(Service {
             name: settings.name.to_string(),
             prefix: prepare::prefix(settings)?,
+            paths,
             upstream: upstream(pool, before)?,
             handshake,
             issuers: settings.issuers.clone(),
@@ -307,7 +326,7 @@ impl Bound {
             max_tunnels,
         });
         let mut published = prepared.document.clone();
-        for operation in Operation::all(&prepared.document)? {
+        for operation in operations {
             let Some(origin) = prepared.origins.get(&operation.id) else { continue };
             let overrides = settings.operations.get(&origin.id);
             let rules = Rules::new(settings, overrides, &origin.id, times.total)?;

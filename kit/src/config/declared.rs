@@ -119,6 +119,9 @@ pub struct ServiceSettings {
     /// Whether a path parameter may hold `%2F`, which the service must then read as part of the value.
     #[serde(default)]
     pub encoded_slash: bool,
+    /// Whether its pages (HTML, SVG, XML) share the gateway's origin: they may then do whatever their reader may do at `/admin`.
+    #[serde(default)]
+    pub trusted_pages: bool,
     /// How often its operations may be called, such as `100/min by user`.
     #[serde(default)]
     pub rate_limit: Option<String>,

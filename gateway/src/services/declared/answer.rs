@@ -78,6 +78,7 @@ impl Target {
             head.headers.insert(header::DATE, date);
         }
         self.rules.response.headers(&mut head.headers);
+        self.confine(head.status, &mut head.headers);
         Ok(http::Response::from_parts(head, body))
     }
 

@@ -7,7 +7,12 @@ use contract::{Problem, ProblemKind};
 use http::{HeaderValue, header};
 use poem::{Endpoint, Request, Response, Result, error::ResponseError};
 
-use super::{Bound, Route, allow, forward::Shared, router::Match};
+use super::{
+    Bound, Route, allow,
+    forward::{Asked, Shared},
+    paths::with_path,
+    router::Match,
+};
 use crate::compression::MayCompress;
 
 /// In front of `inner`, which has every other path.
@@ -27,8 +32,11 @@ impl<E: Endpoint<Output = Response>> Endpoint for Door<E> {
         let path = request.original_uri().path().to_owned();
         match bound.router.find(&path, request.method()) {
             // Boxed: 16 KiB that every layer further out would else hold and move, for requests that go another way as well.
-            Match::Operation { target, parameters } => {
-                Ok(Box::pin(self.forward(target, &parameters, request)).await)
+            Match::Operation { target, parameters, path } => {
+                let uri = with_path(request.original_uri(), &path);
+                let uri =
+                    uri.ok_or_else(|| Problem::internal("a path that is none when it is normalised"))?;
+                Ok(Box::pin(self.forward(target, Asked { parameters, uri }, request)).await)
             }
             Match::OtherMethods(methods) => {
                 let problem = Problem::new(ProblemKind::MethodNotAllowed, "Method Not Allowed");
@@ -41,14 +49,14 @@ impl<E: Endpoint<Output = Response>> Endpoint for Door<E> {
 }
 
 impl<E> Door<E> {
-    async fn forward(&self, route: &Route, parameters: &[(&str, String)], request: Request) -> Response {
+    async fn forward(&self, route: &Route, asked: Asked<'_>, request: Request) -> Response {
         // Boxed: every request of the gateway's own operations passes here too, and would carry the room for these.
         let (answer, name) = match route {
             Route::Declared(target) => {
-                (Box::pin(target.forward(&self.shared, parameters, request)).await, &target.name)
+                (Box::pin(target.forward(&self.shared, asked, request)).await, &target.name)
             }
             Route::Composed(composed) => {
-                (Box::pin(composed.forward(&self.shared, parameters, request)).await, &composed.name)
+                (Box::pin(composed.forward(&self.shared, asked, request)).await, &composed.name)
             }
         };
         let mut response = match answer {

@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use super::{
     answer::Conditions,
     measured::{Measured, Overrun},
+    paths::Paths,
     rules::Rules,
 };
 use crate::{
@@ -79,6 +80,8 @@ pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) prefix: String,
     pub(crate) upstream: Arc<Upstream>,
+    /// Where what is asked for by a path of the gateway's own making is looked up.
+    pub(crate) paths: Paths,
     /// Whether it serves what it was bound by.
     pub(crate) handshake: Arc<Handshake>,
     /// Whose tokens it takes beside the gateway's own.
@@ -101,6 +104,14 @@ pub(crate) struct Target {
     /// Whether the service itself has HEAD at this path.
     pub(crate) head: bool,
     pub(crate) is_websocket: bool,
+}
+
+/// What a request asks for.
+pub(crate) struct Asked<'r> {
+    /// Raw texts of the path's parameters.
+    pub(crate) parameters: Vec<(&'r str, String)>,
+    /// The address as it goes on: that of the request, but for escapes that mean nothing.
+    pub(crate) uri: Uri,
 }
 
 /// A call on its way, which the cache may make after the request is answered.
@@ -173,7 +184,7 @@ impl Target {
     pub(crate) async fn forward(
         self: &Arc<Self>,
         shared: &Shared,
-        parameters: &[(&str, String)],
+        asked: Asked<'_>,
         request: Request,
     ) -> Result<Response, Problem> {
         kit::explain::tell("operation", || self.operation.told());
@@ -181,7 +192,7 @@ impl Target {
         kit::explain::tell("contract", || format!("{:?}", self.rules.mode).to_lowercase().into());
         // Before the caller is checked: tokens that are no good are counted too, by the address they come from.
         let state = self.count(shared, &request).await?;
-        let answer = self.admitted(shared, parameters, request).await;
+        let answer = self.admitted(shared, asked, request).await;
         let mut response = answer.unwrap_or_else(|problem| problem.as_response());
         state.mark(response.headers_mut());
         Ok(response)
@@ -227,22 +238,22 @@ impl Target {
     async fn admitted(
         self: &Arc<Self>,
         shared: &Shared,
-        parameters: &[(&str, String)],
+        asked: Asked<'_>,
         mut request: Request,
     ) -> Result<Response, Problem> {
+        let Asked { parameters, uri: sent } = asked;
         // Another method of the path may take it.
-        let sent_path = request.original_uri().path();
-        if !self.rules.encoded_slash && contract::path::check(sent_path).is_err() {
+        if !self.rules.encoded_slash && contract::path::check(sent.path()).is_err() {
             return Err(Problem::new(ProblemKind::MalformedRequest, "The path holds an encoded slash"));
         }
+        self.check_worker(request.headers())?;
         if self.is_websocket {
-            return Box::pin(self.open_tunnel(shared, parameters, request)).await;
+            return Box::pin(self.open_tunnel(shared, &parameters, sent, request)).await;
         }
         // Who may not call learns nothing of the schema, and no body of theirs is read.
         let caller = self.admit(shared, request.headers())?;
         self.service.handshake.require(&self.key)?;
-        let sent = request.original_uri().clone();
-        self.check_parameters(parameters, &sent, request.headers())?;
+        self.check_parameters(&parameters, &sent, request.headers())?;
         let limit = BodyLimit { bytes: self.rules.body_limit.unwrap_or(shared.limit.bytes), ..shared.limit };
         kit::explain::tell("body_limit", || limit.bytes.into());
         let (body, overrun) = self.body(&mut request, limit).await?;
@@ -310,7 +321,7 @@ impl Target {
         }
     }
 
-    /// The path below the prefix and the query, byte for byte as they were sent and authorised.
+    /// The path below the prefix and the query, as they were authorised.
     pub(super) fn target(&self, sent: &Uri) -> Result<PathAndQuery, Problem> {
         let unreadable = || Problem::internal("a path outside its service's prefix");
         let path = sent.path().strip_prefix(&self.service.prefix).ok_or_else(unreadable)?;

@@ -31,10 +31,14 @@ impl Target {
     ) -> Result<http::Response<CacheBody>, Problem> {
         let caller = self.admit(shared, &headers)?;
         self.service.handshake.require(&self.key)?;
-        self.check_parameters(path, &uri, &headers).map_err(|problem| {
+        let unfitting = |cause: String| {
             Problem::new(ProblemKind::BadUpstream, "A service's answer gives no fitting parameter")
-                .because(format!("{:?}", problem.violations))
-        })?;
+                .because(cause)
+        };
+        let uri = self.service.paths.of(&self.operation.id, &Method::GET, &uri);
+        let uri = uri.ok_or_else(|| unfitting("the path made of it is another operation's".to_owned()))?;
+        self.check_parameters(path, &uri, &headers)
+            .map_err(|problem| unfitting(format!("{:?}", problem.violations)))?;
         let rules = &self.rules.rate_limit;
         shared.rate_limits.check(rules, &self.name.0, asker.client, &caller.caller).await?;
         let outgoing = Outgoing {

@@ -2,7 +2,7 @@
 //! routed with it.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use super::{
     BindFault, Bound, COMPOSED, Route, ServiceFault, Times,
     forward::{Service, Target},
+    paths::Paths,
     rules::Rules,
 };
 use crate::{
@@ -51,9 +52,12 @@ pub(crate) struct Own {
 /// The operations of such a service, as parts.
 pub(super) fn targets(own: &Own, times: Times) -> (String, BTreeMap<String, Arc<Target>>) {
     let name = own.upstream.service().to_owned();
+    // Its document was compiled: no path of it stands twice. Of one that did no part could be asked.
+    let paths = Paths::new(&own.operations, &BTreeSet::new()).unwrap_or_default();
     let service = Arc::new(Service {
         name: name.clone(),
         prefix: String::new(),
+        paths,
         upstream: Arc::clone(&own.upstream),
         handshake: Arc::clone(&own.handshake),
         issuers: Vec::new(),

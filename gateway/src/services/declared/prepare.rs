@@ -34,8 +34,8 @@ pub(crate) struct Prepared {
     pub(crate) origins: BTreeMap<String, Origin>,
     /// Paths at which the service itself has HEAD.
     heads: BTreeSet<String>,
-    /// Ids of operations that the settings hide.
-    pub(crate) hidden: Vec<String>,
+    /// Paths of operations that the settings hide.
+    pub(crate) hidden: BTreeSet<String>,
     /// Ids of those that are a WebSocket each.
     pub(crate) websockets: BTreeSet<String>,
 }
@@ -115,7 +115,7 @@ pub(crate) fn prepare(
         document: Value::Null,
         origins: BTreeMap::new(),
         heads: BTreeSet::new(),
-        hidden: Vec::new(),
+        hidden: BTreeSet::new(),
         websockets: BTreeSet::new(),
     };
     let mut paths = Map::new();
@@ -139,7 +139,7 @@ pub(crate) fn prepare(
             }
             let overrides = settings.operations.get(&id);
             if overrides.is_some_and(|overrides| overrides.hidden) {
-                prepared.hidden.push(id);
+                prepared.hidden.insert(format!("{prefix}{path}"));
                 continue;
             }
             let known = free_id(settings.name.as_str(), &id, taken);

@@ -1,8 +1,23 @@
 //! Finds the operation of a path among those of the declared services: a concrete segment goes before a templated one,
-//! whatever the order of the documents (OpenAPI 3.1 §4.8.8.2). Segments are compared as they were sent, so that `%2F` is data.
+//! whatever the order of the documents (OpenAPI 3.1 §4.8.8.2). Segments are compared as a service reads them, decoded once after the
+//! split, and the path that goes on is written so that a service that compares them undecoded finds the same: else a templated
+//! operation would lead to its concrete sibling, past that one's rules.
+
+mod lax;
+mod segment;
+
+use std::borrow::Cow;
 
 use http::Method;
 use regex::Regex;
+
+use self::segment::{Segment, segments};
+
+/// What stands in a router.
+pub(crate) trait Guarded {
+    /// Whether whoever may call this may call the other as well.
+    fn opens(&self, other: &Self) -> bool;
+}
 
 /// Paths and what each method of one stands for.
 #[derive(Debug)]
@@ -12,7 +27,7 @@ pub(crate) struct Router<T> {
 
 #[derive(Debug)]
 struct Node<T> {
-    /// In the order of their texts: there may be thousands.
+    /// In the order of their texts, decoded: there may be thousands.
     literal: Vec<(String, Node<T>)>,
     /// Such as `{name}.json`.
     mixed: Vec<(Mixed, Node<T>)>,
@@ -25,8 +40,10 @@ struct Node<T> {
 struct Mixed {
     text: String,
     regex: Regex,
+    lax: Regex,
 }
 
+/// A path; one without methods is there at the service and hidden here.
 #[derive(Debug)]
 struct Leaf<T> {
     template: String,
@@ -35,13 +52,15 @@ struct Leaf<T> {
 
 /// What was found for a path.
 #[derive(Debug)]
-pub(crate) enum Match<'r, T> {
+pub(crate) enum Match<'r, 'p, T> {
     /// The operation, with the raw text of each of its path parameters.
     Operation {
         /// What the operation stands for.
         target: &'r T,
         /// Names with their raw texts.
         parameters: Vec<(&'r str, String)>,
+        /// The path as it goes on.
+        path: Cow<'p, str>,
     },
     /// The path is there; its methods are these.
     OtherMethods(Vec<Method>),
@@ -75,25 +94,44 @@ impl<T> Default for Router<T> {
     }
 }
 
+/// What is gathered on the way to a leaf.
+#[derive(Default)]
+struct Gathered {
+    /// Raw texts of parameters.
+    texts: Vec<String>,
+    /// The path so far, as it goes on; nothing is written where the sent one does.
+    path: String,
+    is_written: bool,
+}
+
+impl Gathered {
+    fn write<'s>(&mut self, segment: impl FnOnce() -> Cow<'s, str>) {
+        if self.is_written {
+            self.path.push('/');
+            self.path.push_str(&segment());
+        }
+    }
+
+    fn back_to(&mut self, (texts, path): (usize, usize)) {
+        self.texts.truncate(texts);
+        self.path.truncate(path);
+    }
+
+    fn place(&self) -> (usize, usize) {
+        (self.texts.len(), self.path.len())
+    }
+}
+
 impl<T> Router<T> {
     /// Adds an operation at a path such as `/api/orders/{id}`.
     ///
     /// # Errors
     /// [`RouteFault`].
     pub(crate) fn add(&mut self, template: &str, method: Method, target: T) -> Result<(), RouteFault> {
-        let unreadable = || RouteFault::Template(template.to_owned());
-        let mut node = &mut self.root;
-        let mut names = Vec::new();
-        for segment in template.strip_prefix('/').ok_or_else(unreadable)?.split('/') {
-            let parts = parts(segment).ok_or_else(unreadable)?;
-            names.extend(parts.iter().filter_map(|part| match part {
-                Part::Parameter(name) => Some((*name).to_owned()),
-                Part::Literal(_) => None,
-            }));
-            node = node.child(segment, &parts).ok_or_else(unreadable)?;
+        let (leaf, names) = self.leaf(template)?;
+        if leaf.methods.is_empty() {
+            template.clone_into(&mut leaf.template);
         }
-        let leaf =
-            node.leaf.get_or_insert_with(|| Leaf { template: template.to_owned(), methods: Vec::new() });
         if leaf.template != template {
             return Err(RouteFault::Same(template.to_owned(), leaf.template.clone()));
         }
@@ -104,34 +142,74 @@ impl<T> Router<T> {
         Ok(())
     }
 
-    /// What each method of a raw path stands for, with the raw texts of its parameters.
-    pub(crate) fn targets(&self, path: &str) -> impl Iterator<Item = (&T, Vec<String>)> {
-        let segments: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
-        let mut texts = Vec::new();
-        let leaf = self.root.find(&segments, &mut texts);
-        leaf.into_iter().flat_map(|leaf| &leaf.methods).map(move |(.., target)| (target, texts.clone()))
+    /// Adds a path that a service has and nobody may call: nothing is found there, and no other path is taken for it.
+    ///
+    /// # Errors
+    /// [`RouteFault::Template`].
+    pub(crate) fn hide(&mut self, template: &str) -> Result<(), RouteFault> {
+        self.leaf(template).map(drop)
     }
 
-    /// What a raw path and a method stand for.
-    pub(crate) fn find(&self, path: &str, method: &Method) -> Match<'_, T> {
-        let segments: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
-        let mut texts = Vec::new();
-        let Some(leaf) = self.root.find(&segments, &mut texts) else { return Match::Nothing };
-        match leaf.methods.iter().find(|(known, ..)| known == method) {
-            Some((_, names, target)) => {
-                Match::Operation { target, parameters: names.iter().map(String::as_str).zip(texts).collect() }
-            }
-            None => Match::OtherMethods(leaf.methods.iter().map(|(method, ..)| method.clone()).collect()),
+    fn leaf(&mut self, template: &str) -> Result<(&mut Leaf<T>, Vec<String>), RouteFault> {
+        let unreadable = || RouteFault::Template(template.to_owned());
+        let mut node = &mut self.root;
+        let mut names = Vec::new();
+        for segment in template.strip_prefix('/').ok_or_else(unreadable)?.split('/') {
+            let parts = parts(segment).ok_or_else(unreadable)?;
+            names.extend(parts.iter().filter_map(|part| match part {
+                Part::Parameter(name) => Some((*name).to_owned()),
+                Part::Literal(_) => None,
+            }));
+            node = node.child(&parts).ok_or_else(unreadable)?;
+        }
+        let leaf =
+            node.leaf.get_or_insert_with(|| Leaf { template: template.to_owned(), methods: Vec::new() });
+        Ok((leaf, names))
+    }
+
+    /// What each method of a raw path stands for, with the raw texts of its parameters.
+    pub(crate) fn targets(&self, path: &str) -> impl Iterator<Item = (&T, Vec<String>)> {
+        let mut found = Gathered::default();
+        let leaf = self.root.find(&segments(path), &mut found);
+        leaf.into_iter().flat_map(|leaf| &leaf.methods).map(move |(.., target)| (target, found.texts.clone()))
+    }
+
+    /// What a raw path and a method stand for. A path that a service might take for one with narrower rules is nobody's.
+    pub(crate) fn find<'p>(&self, path: &'p str, method: &Method) -> Match<'_, 'p, T>
+    where
+        T: Guarded,
+    {
+        let segments = segments(path);
+        let is_written = path.bytes().any(|byte| byte == b'%' || !byte.is_ascii());
+        let mut found = Gathered { is_written, ..Gathered::default() };
+        let Some(leaf) = self.root.find(&segments, &mut found) else { return Match::Nothing };
+        let operation = leaf.methods.iter().find(|(known, ..)| known == method);
+        let is_led_past = || {
+            let target = operation.map(|(method, _, target)| (method, target));
+            self.root.leads_past(leaf, target, &segments)
+        };
+        if leaf.methods.is_empty() || !found.texts.is_empty() && is_led_past() {
+            return Match::Nothing;
+        }
+        let Some((_, names, target)) = operation else {
+            return Match::OtherMethods(leaf.methods.iter().map(|(method, ..)| method.clone()).collect());
+        };
+        let path = if is_written { Cow::Owned(found.path) } else { Cow::Borrowed(path) };
+        Match::Operation {
+            target,
+            parameters: names.iter().map(String::as_str).zip(found.texts).collect(),
+            path,
         }
     }
 }
 
 impl<T> Node<T> {
-    fn child(&mut self, segment: &str, parts: &[Part<'_>]) -> Option<&mut Self> {
+    fn child(&mut self, parts: &[Part<'_>]) -> Option<&mut Self> {
         match parts {
             [] | [Part::Literal(_)] => {
-                let at = self.literal_at(segment).unwrap_or_else(|at| {
-                    self.literal.insert(at, (segment.to_owned(), Self::default()));
+                let text = skeleton(parts);
+                let at = self.literal_at(&text).unwrap_or_else(|at| {
+                    self.literal.insert(at, (text, Self::default()));
                     at
                 });
                 Some(&mut self.literal.get_mut(at)?.1)
@@ -141,7 +219,12 @@ impl<T> Node<T> {
                 let text = skeleton(parts);
                 let position = |node: &Self| node.mixed.iter().position(|(mixed, _)| mixed.text == text);
                 if position(self).is_none() {
-                    self.mixed.push((Mixed { regex: regex(parts)?, text: text.clone() }, Self::default()));
+                    let mixed = Mixed {
+                        regex: regex(parts, "(?s)^", "$")?,
+                        lax: regex(parts, "(?is)^", "([;.].*)?$")?,
+                        text: text.clone(),
+                    };
+                    self.mixed.push((mixed, Self::default()));
                     // More literal text goes first, so that the order of documents does not matter.
                     self.mixed
                         .sort_by_key(|(mixed, _)| (std::cmp::Reverse(mixed.text.len()), mixed.text.clone()));
@@ -153,35 +236,39 @@ impl<T> Node<T> {
     }
 
     /// Where this literal segment is, or would be.
-    fn literal_at(&self, segment: &str) -> Result<usize, usize> {
-        self.literal.binary_search_by(|(text, _)| text.as_str().cmp(segment))
+    fn literal_at(&self, read: &str) -> Result<usize, usize> {
+        self.literal.binary_search_by(|(text, _)| text.as_str().cmp(read))
     }
 
-    fn find(&self, segments: &[&str], texts: &mut Vec<String>) -> Option<&Leaf<T>> {
+    fn find(&self, segments: &[Segment<'_>], found: &mut Gathered) -> Option<&Leaf<T>> {
         let Some((first, rest)) = segments.split_first() else { return self.leaf.as_ref() };
-        if let Ok(at) = self.literal_at(first)
-            && let Some((_, node)) = self.literal.get(at)
-            && let Some(leaf) = node.find(rest, texts)
-        {
-            return Some(leaf);
+        let before = found.place();
+        if let Some((text, node)) = self.literal_at(&first.read).ok().and_then(|at| self.literal.get(at)) {
+            found.write(|| contract::path::encode(text));
+            if let Some(leaf) = node.find(rest, found) {
+                return Some(leaf);
+            }
+            found.back_to(before);
         }
-        let before = texts.len();
         for (mixed, node) in &self.mixed {
-            if let Some(found) = mixed.regex.captures(first) {
-                texts.extend(found.iter().skip(1).flatten().map(|text| text.as_str().to_owned()));
-                if let Some(leaf) = node.find(rest, texts) {
+            if let Some(captures) = mixed.regex.captures(&first.read) {
+                let texts: Vec<_> = captures.iter().skip(1).flatten().map(|text| text.range()).collect();
+                found.texts.extend(texts.iter().map(|range| first.raw(range.clone())));
+                found.write(|| first.with_literals(&texts).into());
+                if let Some(leaf) = node.find(rest, found) {
                     return Some(leaf);
                 }
-                texts.truncate(before);
+                found.back_to(before);
             }
         }
-        let node = self.parameter.as_ref().filter(|_| !first.is_empty())?;
-        texts.push((*first).to_owned());
-        let found = node.find(rest, texts);
-        if found.is_none() {
-            texts.truncate(before);
+        let node = self.parameter.as_ref().filter(|_| !first.read.is_empty())?;
+        found.write(|| first.whole());
+        found.texts.push(first.whole().into_owned());
+        let leaf = node.find(rest, found);
+        if leaf.is_none() {
+            found.back_to(before);
         }
-        found
+        leaf
     }
 }
 
@@ -215,104 +302,28 @@ fn parts(segment: &str) -> Option<Vec<Part<'_>>> {
     Some(parts)
 }
 
-/// The segment without the names of its parameters.
+/// The segment, decoded, without the names of its parameters.
 fn skeleton(parts: &[Part<'_>]) -> String {
     parts
         .iter()
         .map(|part| match part {
-            Part::Literal(text) => *text,
-            Part::Parameter(_) => "{}",
+            Part::Literal(text) => segment::read(text),
+            Part::Parameter(_) => Cow::Borrowed("{}"),
         })
         .collect()
 }
 
-fn regex(parts: &[Part<'_>]) -> Option<Regex> {
-    let mut text = "^".to_owned();
+fn regex(parts: &[Part<'_>], start: &str, end: &str) -> Option<Regex> {
+    let mut text = start.to_owned();
     for part in parts {
         match part {
-            Part::Literal(literal) => text.push_str(&regex::escape(literal)),
+            Part::Literal(literal) => text.push_str(&regex::escape(&segment::read(literal))),
             Part::Parameter(_) => text.push_str("(.+?)"),
         }
     }
-    text.push('$');
+    text.push_str(end);
     Regex::new(&text).ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn router(paths: &[(&str, Method)]) -> Router<String> {
-        let mut router = Router::default();
-        for (path, method) in paths {
-            router.add(path, method.clone(), format!("{method} {path}")).unwrap();
-        }
-        router
-    }
-
-    fn found(router: &Router<String>, method: &Method, path: &str) -> String {
-        match router.find(path, method) {
-            Match::Operation { target, parameters } => {
-                let parameters: Vec<String> =
-                    parameters.iter().map(|(name, text)| format!(" {name}={text}")).collect();
-                format!("{target}{}", parameters.concat())
-            }
-            Match::OtherMethods(methods) => format!("allow {methods:?}"),
-            Match::Nothing => "nothing".to_owned(),
-        }
-    }
-
-    const PATHS: [(&str, Method); 9] = [
-        ("/users/me", Method::GET),
-        ("/users/{id}", Method::GET),
-        ("/users/{id}", Method::DELETE),
-        ("/p/{id}/{flag}", Method::POST),
-        ("/p/{x}/list", Method::GET),
-        ("/files/{name}.json", Method::GET),
-        ("/files/{name}", Method::GET),
-        ("/compare/{base}...{head}", Method::GET),
-        ("/items/", Method::GET),
-    ];
-
-    proptest! {
-        #[test]
-        fn the_order_of_the_document_decides_nothing(order in Just(PATHS.to_vec()).prop_shuffle()) {
-            let router = router(&order);
-            for (method, path, expected) in [
-                (Method::GET, "/users/me", "GET /users/me"),
-                (Method::DELETE, "/users/me", "allow [GET]"),
-                (Method::DELETE, "/users/7", "DELETE /users/{id} id=7"),
-                (Method::GET, "/p/1/list", "GET /p/{x}/list x=1"),
-                (Method::POST, "/p/1/other", "POST /p/{id}/{flag} id=1 flag=other"),
-                (Method::GET, "/files/a.json", "GET /files/{name}.json name=a"),
-                (Method::GET, "/files/a%2Fb", "GET /files/{name} name=a%2Fb"),
-                (Method::GET, "/compare/v1...v2", "GET /compare/{base}...{head} base=v1 head=v2"),
-                (Method::GET, "/items/", "GET /items/"),
-                (Method::GET, "/items", "nothing"),
-                (Method::GET, "/users/", "nothing"),
-                (Method::GET, "/Users/me", "nothing"),
-                (Method::GET, "/users/7/8", "nothing"),
-            ] {
-                prop_assert_eq!(found(&router, &method, path), expected);
-            }
-        }
-    }
-
-    #[test]
-    fn paths_that_differ_in_names_only_are_refused() {
-        let mut router = router(&[("/users/{id}", Method::GET)]);
-        assert!(matches!(
-            router.add("/users/{user}", Method::POST, String::new()),
-            Err(RouteFault::Same(..))
-        ));
-        assert!(matches!(router.add("/users/{id}", Method::GET, String::new()), Err(RouteFault::Twice(..))));
-        for path in ["/a/{b", "/a/b}", "/a/{}", "a"] {
-            assert!(
-                matches!(router.add(path, Method::GET, String::new()), Err(RouteFault::Template(_))),
-                "{path}"
-            );
-        }
-    }
-}
+mod tests;

@@ -34,6 +34,8 @@ pub(crate) struct Rules {
     pub(super) stale_if_error: Option<Duration>,
     pub(super) compress: bool,
     pub(super) encoded_slash: bool,
+    /// Whether its pages may do what the gateway's own may.
+    pub(super) trusted_pages: bool,
     pub(super) request: RequestRules,
     pub(super) response: ResponseRules,
 }
@@ -58,6 +60,7 @@ impl Rules {
             encoded_slash: operation
                 .and_then(|operation| operation.encoded_slash)
                 .unwrap_or(service.encoded_slash),
+            trusted_pages: service.trusted_pages,
             rate_limit: rate_limit(service, operation, id)?,
             request: RequestRules {
                 headers: each(request, |changes| HeaderChanges::new(&changes.headers))?,
@@ -85,6 +88,7 @@ impl Rules {
             stale_if_error: None,
             compress: true,
             encoded_slash: false,
+            trusted_pages: false,
             request: RequestRules { headers: Vec::new(), query: Vec::new(), body: Vec::new() },
             response: ResponseRules { headers: Vec::new(), body: Vec::new() },
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use contract::{Problem, ProblemKind};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use http_body_util::combinators::BoxBody;
 use kit::{
     config::{OperationSettings, ServiceSettings},
@@ -79,6 +79,7 @@ impl Target {
         self: &Arc<Self>,
         shared: &Shared,
         parameters: &[(&str, String)],
+        sent: Uri,
         mut request: Request,
     ) -> Result<Response, Problem> {
         // A browser lets any page open a WebSocket to anywhere, and tells here alone which page it is.
@@ -89,7 +90,6 @@ impl Target {
         let caller =
             shared.authenticator.admit_from(&self.operation, request.headers(), &self.service.issuers)?;
         self.service.handshake.require(&self.key)?;
-        let sent = request.original_uri().clone();
         self.check_parameters(parameters, &sent, request.headers())?;
         let key = key(&request)?;
         let service = &self.service;
@@ -181,6 +181,7 @@ impl Target {
             head.headers.insert(header::CONTENT_LENGTH, length);
         }
         self.rules.response.headers(&mut head.headers);
+        self.confine(status, &mut head.headers);
         Ok(into_poem(http::Response::from_parts(head, BoxBody::new(body))))
     }
 }
