@@ -30,14 +30,6 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::{
-    door::Door,
-    forward::{Shared, Target, into_poem},
-    part::Asker,
-    parts::Own,
-    prepare::{followed, own_segment},
-    publish::complete_operation,
-};
 use self::{
     documents::Documents,
     forward::Service,
@@ -46,6 +38,14 @@ use self::{
     router::{Match, RouteFault, Router},
     rules::Rules,
     source::Source,
+};
+pub(crate) use self::{
+    door::Door,
+    forward::{Shared, Target, into_poem},
+    part::Asker,
+    parts::Own,
+    prepare::{followed, own_segment},
+    publish::complete_operation,
 };
 use self::{prepare::PrepareFault, rules::RuleFault, source::SourceFault};
 use crate::{
