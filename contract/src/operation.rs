@@ -131,7 +131,8 @@ pub struct Operation {
     pub access: Access,
     /// What a token must be good for, where its scopes limit it.
     pub scope: Option<Scope>,
-    /// Whether who administers others by it must have signed in lately (step-up, RFC 9470).
+    /// Whether who administers others by it must have signed in lately (step-up, RFC 9470). Of an operation that is open to
+    /// anybody, administrators alone use a power.
     pub recent: bool,
     /// Whether its problems tell an `error` code beside (RFC 6749 §5.2).
     pub oauth: bool,

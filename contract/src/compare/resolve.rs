@@ -1,5 +1,7 @@
 //! References followed, and schemas brought into one shape: OpenAPI 3.0 and 3.1 say the same thing in two ways.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use super::schema::EDITORIAL;
@@ -81,20 +83,24 @@ impl<'a> Shape<'a> {
             alternatives: Vec::new(),
             nothing: false,
         };
-        shape.take(document, schema, 0);
+        shape.take(document, schema, &mut HashSet::new());
         shape
     }
 
-    fn take(&mut self, document: Document<'a>, schema: &Found<'a>, depth: usize) {
+    fn take(&mut self, document: Document<'a>, schema: &Found<'a>, taken: &mut HashSet<String>) {
         let target = document.follow(schema.clone());
         // In 3.1 what stands beside a reference holds as well.
         if target.pointer != schema.pointer && schema.object().is_some_and(|own| own.len() > 1) {
-            self.own(document, schema, depth);
+            self.own(document, schema, taken);
         }
-        self.own(document, &target, depth);
+        self.own(document, &target, taken);
     }
 
-    fn own(&mut self, document: Document<'a>, schema: &Found<'a>, depth: usize) {
+    fn own(&mut self, document: Document<'a>, schema: &Found<'a>, taken: &mut HashSet<String>) {
+        // What holds once holds: a schema may name itself, and several may name the same.
+        if !taken.insert(schema.pointer.clone()) {
+            return;
+        }
         let Some(own) = schema.object() else {
             self.nothing |= *schema.value == Value::Bool(false);
             return;
@@ -125,11 +131,11 @@ impl<'a> Shape<'a> {
                         );
                     }
                 }
-                ("allOf", Value::Array(parts)) if depth < LONGEST_CHAIN => {
+                ("allOf", Value::Array(parts)) => {
                     for index in 0..parts.len() {
                         let part = schema.member("allOf").and_then(|all| index_of(&all, index));
                         if let Some(part) = part {
-                            self.take(document, &part, depth + 1);
+                            self.take(document, &part, taken);
                         }
                     }
                 }

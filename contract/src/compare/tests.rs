@@ -198,6 +198,20 @@ fn object() -> impl Strategy<Value = Value> {
     schema().prop_filter("an object", |schema| schema["type"] == "object")
 }
 
+#[test]
+fn parts_that_hold_themselves_are_taken_once() {
+    let itself = json!({ "$ref": "#/components/schemas/Part" });
+    let document = |length: u64| {
+        let mut document = document(&itself, &itself);
+        let part = json!({ "allOf": vec![itself.clone(); 8], "maxLength": length });
+        document["components"] = json!({ "schemas": { "Part": part } });
+        document
+    };
+    let found = compare(&document(2), &document(1));
+    assert_eq!(found.weight(), BREAKING);
+    assert_eq!(found.changes.len(), 2, "{found:?}");
+}
+
 proptest! {
     #[test]
     fn a_document_is_equal_to_itself(request in schema(), answer in schema()) {

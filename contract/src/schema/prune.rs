@@ -9,8 +9,12 @@ use super::node::{Additional, NodeId, Schema};
 impl Schema {
     /// Removes every property that no part of the schema names or allows outright. What stays keeps its order.
     pub fn prune(&self, node: NodeId, value: &mut Value) {
-        let mut parts = Vec::new();
-        self.parts(node, &mut parts, &mut HashSet::new());
+        self.prune_by(&self.all_parts([node]), value);
+    }
+
+    /// Every value is visited once, with all the schemas that may hold there together: one after the other they would be walked
+    /// as often as there are ways through schemas that name themselves.
+    fn prune_by(&self, parts: &[NodeId], value: &mut Value) {
         match value {
             Value::Object(map) => {
                 let named = parts.iter().any(|part| !self.node(*part).object.properties.is_empty());
@@ -18,31 +22,38 @@ impl Schema {
                     matches!(self.node(*part).object.additional, Additional::Allowed | Additional::Fits(_))
                 });
                 map.retain(|key, inner| {
-                    let mut declared = open || !named;
-                    for part in &parts {
+                    let schemas = parts.iter().filter_map(|part| {
                         let object = &self.node(*part).object;
-                        let ((Some(schema), _) | (None, Additional::Fits(schema))) =
-                            (object.properties.get(key).copied(), object.additional)
-                        else {
-                            continue;
-                        };
-                        self.prune(schema, inner);
-                        declared = true;
+                        match (object.properties.get(key), object.additional) {
+                            (Some(schema), _) => Some(*schema),
+                            (None, Additional::Fits(schema)) => Some(schema),
+                            (None, _) => None,
+                        }
+                    });
+                    let mut schemas = schemas.peekable();
+                    let declared = open || !named || schemas.peek().is_some();
+                    if declared && (inner.is_array() || inner.is_object()) {
+                        self.prune_by(&self.all_parts(schemas), inner);
                     }
                     declared
                 });
             }
             Value::Array(items) => {
-                let schemas: Vec<NodeId> =
-                    parts.iter().filter_map(|part| self.node(*part).array.items).collect();
+                let inner = self.all_parts(parts.iter().filter_map(|part| self.node(*part).array.items));
                 for item in items {
-                    for schema in &schemas {
-                        self.prune(*schema, item);
-                    }
+                    self.prune_by(&inner, item);
                 }
             }
             _ => {}
         }
+    }
+
+    fn all_parts(&self, nodes: impl IntoIterator<Item = NodeId>) -> Vec<NodeId> {
+        let (mut parts, mut seen) = (Vec::new(), HashSet::new());
+        for node in nodes {
+            self.parts(node, &mut parts, &mut seen);
+        }
+        parts
     }
 
     /// The node and all it combines.

@@ -41,9 +41,9 @@ pub fn policies() -> Vec<Policy> {
     let admins = || Access::Role(Role::ADMIN);
     vec![
         Policy::new("list_roles", admins(), &[]).scope("roles:read"),
-        Policy::new("create_role", admins(), &[409]).scope("roles:write"),
+        Policy::new("create_role", admins(), &[409]).scope("roles:write").recent(),
         Policy::new("get_role", admins(), &[404]).scope("roles:read"),
-        Policy::new("delete_role", admins(), &[404, 409]).scope("roles:write"),
+        Policy::new("delete_role", admins(), &[404, 409]).scope("roles:write").recent(),
     ]
 }
 

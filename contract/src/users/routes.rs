@@ -25,7 +25,7 @@ use crate::{
 pub fn policies() -> Vec<Policy> {
     vec![
         Policy::new("list_users", Access::SignedIn, &[403]).scope("users:read"),
-        Policy::new("create_user", Access::Optional, &[401, 403, 409]).scope("users:write"),
+        Policy::new("create_user", Access::Optional, &[401, 403, 409]).scope("users:write").recent(),
         Policy::new("get_me", Access::SignedIn, &[403, 404]).scope("users:read"),
         Policy::new("update_me", Access::SignedIn, &[403, 404, 409, 412]).scope("users:write"),
         Policy::new("patch_me", Access::SignedIn, &[403, 404, 409, 412]).scope("users:write"),

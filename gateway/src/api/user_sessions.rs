@@ -28,9 +28,9 @@ pub(crate) fn policies() -> Vec<Policy> {
     let admin = || Access::Role(Role::ADMIN);
     vec![
         Policy::new("list_user_sessions", admin(), &[404]).scope("sessions:read"),
-        Policy::new("end_user_sessions", admin(), &[]).scope("sessions:write"),
-        Policy::new("end_user_session", admin(), &[404]).scope("sessions:write"),
-        Policy::new("unlock_user", admin(), &[404]).scope("users:write"),
+        Policy::new("end_user_sessions", admin(), &[]).scope("sessions:write").recent(),
+        Policy::new("end_user_session", admin(), &[404]).scope("sessions:write").recent(),
+        Policy::new("unlock_user", admin(), &[404]).scope("users:write").recent(),
     ]
 }
 

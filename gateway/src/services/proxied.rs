@@ -7,7 +7,7 @@ use std::{collections::HashMap, marker::PhantomData, sync::Arc};
 
 use contract::{
     Caller, Problem, ProblemKind, Subject, UserId,
-    operation::{Answer, Operation, content_type},
+    operation::{Access, Answer, Operation, content_type},
     users::{ADDRESS_UNPROVED, SESSIONS_ENDED, TOKENS_ENDED},
 };
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
@@ -126,7 +126,7 @@ impl Forward {
         kit::explain::tell("contract", || "enforce".into());
         kit::explain::tell("body_limit", || binding.limit.bytes.into());
         let caller = binding.authenticator.admit(&self.operation, request.headers())?;
-        if self.operation.recent && !is_own(&request, &caller.caller) {
+        if self.operation.recent && uses_power(&self.operation, &request, &caller.caller) {
             binding.authenticator.require_recent(&caller)?;
         }
         if let Some(handshake) = &binding.handshake {
@@ -307,6 +307,11 @@ fn named(path: &str, caller: &Caller) -> String {
 
 fn below_base(path: &str) -> &str {
     path.strip_prefix("/api_v1/").unwrap_or(path)
+}
+
+/// Whether the caller does it to others: not to their own account, nor by what is open to anybody, such as registering.
+fn uses_power(operation: &Operation, request: &Request, caller: &Caller) -> bool {
+    if operation.access == Access::Optional { caller.is_admin() } else { !is_own(request, caller) }
 }
 
 /// Whether the path names the caller's own account.

@@ -130,7 +130,7 @@ pub const SETTINGS: &[Setting] = &[
         "gateway.recent_sign_in",
         duration(MINUTE, 3650 * DAY),
         "12h",
-        "How long ago an administrator may have signed in to change other people's accounts, keys and service accounts.",
+        "How long ago an administrator may have signed in to create or change other people's accounts, sessions, roles, keys and service accounts.",
         "Past it they sign in anew (401, RFC 9470): a session left open gives nobody the power to administer. Not asked under compat.fastapi.",
     ),
     derived(

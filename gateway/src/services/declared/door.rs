@@ -31,12 +31,11 @@ impl<E: Endpoint<Output = Response>> Endpoint for Door<E> {
         // The trailing slash that the outermost layer drops for the gateway's own paths counts here.
         let path = request.original_uri().path().to_owned();
         match bound.router.find(&path, request.method()) {
-            // Boxed: 16 KiB that every layer further out would else hold and move, for requests that go another way as well.
             Match::Operation { target, parameters, path } => {
                 let uri = with_path(request.original_uri(), &path);
                 let uri =
                     uri.ok_or_else(|| Problem::internal("a path that is none when it is normalised"))?;
-                Ok(Box::pin(self.forward(target, Asked { parameters, uri }, request)).await)
+                Ok(self.forward(target, Asked { parameters, uri }, request).await)
             }
             Match::OtherMethods(methods) => {
                 let problem = Problem::new(ProblemKind::MethodNotAllowed, "Method Not Allowed");
