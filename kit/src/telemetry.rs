@@ -3,7 +3,11 @@
 //! A reader that goes away (a closed pipe, a full disk) or is too slow never stops a service: what cannot be written is
 //! dropped. No request waits for its line to be written: a thread of its own writes them, many at once where they come fast.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::{
+    io::{self, BufWriter, IsTerminal, Write},
+    thread,
+    time::Duration,
+};
 
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::layer::SubscriberExt;
@@ -81,7 +85,7 @@ pub fn start(settings: &LogSettings, surroundings: &Surroundings) -> Result<LogG
         .buffered_lines_limit(WAITING)
         .lossy(true)
         .thread_name("log")
-        .finish(BufWriter::new(StandardError));
+        .finish(Gathered(BufWriter::new(StandardError)));
     let pretty = match settings.format {
         LogFormat::Auto => surroundings.terminal,
         LogFormat::Pretty => true,
@@ -126,6 +130,23 @@ fn log_panics() {
         let message = panic.payload_as_str().unwrap_or("of unknown kind");
         tracing::error!(place, message, "a task panicked");
     }));
+}
+
+/// Lines that come within so long are written together: under load a thread that wrote each as it came would be woken for each.
+const GATHER: Duration = Duration::from_millis(2);
+
+/// Writes what has gathered. Only the thread that writes lines waits here.
+struct Gathered<W: Write>(BufWriter<W>);
+
+impl<W: Write> Write for Gathered<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        thread::sleep(GATHER);
+        self.0.flush()
+    }
 }
 
 /// Standard error without faults: a write that fails counts as done.
