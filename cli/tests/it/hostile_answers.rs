@@ -54,7 +54,7 @@ fn an_answer_without_an_end_is_not_read_to_it() {
         let output = place.command(arguments).output().unwrap();
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(5), "{told}");
-        assert!(told.contains("longer than 16 MiB") && told.lines().count() <= 3, "{told}");
+        assert!(told.contains("longer than 8 MiB") && told.lines().count() <= 3, "{told}");
         assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     }
 }
@@ -140,7 +140,7 @@ fn status_doctor_and_top_bear_what_an_operations_listener_answers() {
         while client.write_all(part.as_bytes()).is_ok() {}
     });
     let pretended = Pretended::new(&endless, "1");
-    pretended.place.run(&["status"]).failed(5, "longer than 16 MiB");
+    pretended.place.run(&["status"]).failed(5, "longer than 8 MiB");
     drop(pretended);
 
     let slow = Hostile::new(|_, client| {
