@@ -35,6 +35,12 @@ await drive(async ({ browser, faults, check, shoot }) => {
   const item = await attempt(page, "get", "/api/stock/items/{sku}", "/api/stock/items/a-1", { fields: { sku: "a-1" } });
   check(item.status === 200 && item.shown.includes('"count": 5'), `Fastify: an item is read from /docs (${item.status})`);
   await shoot(page, "declared.png");
+  const other = await browser.newPage();
+  await other.goto(`${base}/api/orders/page`);
+  await other.waitForFunction(() => document.title !== "trying");
+  const reached = await other.title();
+  check(reached === "admin refused, document refused, worker refused", `FastAPI: a page of its own reaches nothing of the gateway's (${reached})`);
+  await page.bringToFront();
   const before = faults.length;
   const none = await attempt(page, "get", "/api/big/things7/{id}", "/api/big/things7/1", { fields: { id: "1" } });
   // Chromium writes every refused request to the console.

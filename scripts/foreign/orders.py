@@ -6,7 +6,7 @@ from typing import Annotated
 
 import uvicorn
 from fastapi import FastAPI, File, Header, HTTPException, Query, UploadFile
-from fastapi.responses import StreamingResponse
+from fastapi.responses import HTMLResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 app = FastAPI(title="Orders", version="1.0")
@@ -72,6 +72,25 @@ async def events():
             await asyncio.sleep(0.3)
 
     return StreamingResponse(lines(), media_type="text/event-stream")
+
+
+# A page that tries what it may do where it is shown, and tells it in its title.
+PAGE = """<!doctype html><title>trying</title><script>
+const opened = window.open("/admin");
+const word = (reached) => (reached ? "reached" : "refused");
+setTimeout(async () => {
+  let admin = false;
+  try { admin = Boolean(opened.document.querySelector("script")); } catch { /* another origin */ }
+  const read = await fetch("/api_v1/openapi.json").then((answer) => answer.ok, () => false);
+  const worker = await Promise.resolve().then(() => navigator.serviceWorker.register("who")).then(() => true, () => false);
+  document.title = `admin ${word(admin)}, document ${word(read)}, worker ${word(worker)}`;
+}, 2000);
+</script>"""
+
+
+@app.get("/page", response_class=HTMLResponse)
+def page() -> HTMLResponse:
+    return HTMLResponse(PAGE, headers={"Cross-Origin-Opener-Policy": "same-origin", "Service-Worker-Allowed": "/"})
 
 
 @app.get("/lies")

@@ -29,6 +29,7 @@ pub struct Declared {
 /// One `[[service]]`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "settings that do not exclude each other")]
 pub struct ServiceSettings {
     /// Its name: in paths, tokens (`aud`), the document and metrics.
     #[schemars(with = "String")]

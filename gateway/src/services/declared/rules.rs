@@ -23,6 +23,7 @@ pub enum RuleFault {
 }
 
 /// One operation's rules.
+#[expect(clippy::struct_excessive_bools, reason = "rules that do not exclude each other")]
 pub(crate) struct Rules {
     pub(super) mode: ContractMode,
     pub(super) body_limit: Option<usize>,
