@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use contract::users::{ADDRESS_UNPROVED, SESSIONS_ENDED, TOKENS_ENDED};
+use contract::users::{ADDRESS_LEFT, ADDRESS_UNPROVED, SESSIONS_ENDED, TOKENS_ENDED};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use kit::{
     request_id::{self, RequestId},
@@ -50,7 +50,7 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Fields of an answer that tell of the service's own server, that the gateway writes itself, or that are for it alone.
-static NOT_THE_CLIENTS: [HeaderName; 8] = [
+static NOT_THE_CLIENTS: [HeaderName; 9] = [
     header::SERVER,
     header::DATE,
     header::CONTENT_LENGTH,
@@ -59,6 +59,7 @@ static NOT_THE_CLIENTS: [HeaderName; 8] = [
     SESSIONS_ENDED,
     TOKENS_ENDED,
     ADDRESS_UNPROVED,
+    ADDRESS_LEFT,
 ];
 
 /// What the gateway tells a service of a request.
@@ -172,7 +173,7 @@ mod tests {
         for name in ["server", "connection", "access-control-allow-origin", "etag"] {
             headers.insert(name, HeaderValue::from_static("x"));
         }
-        for name in [SESSIONS_ENDED, TOKENS_ENDED, ADDRESS_UNPROVED] {
+        for name in [SESSIONS_ENDED, TOKENS_ENDED, ADDRESS_UNPROVED, ADDRESS_LEFT] {
             headers.insert(name, HeaderValue::from_static("1"));
         }
         to_client(&mut headers);
