@@ -236,11 +236,9 @@ fn tagged(changed: Changed) -> Tagged {
         etag: conditions::etag(&changed.user),
         sessions_ended: changed.sessions_ended,
         tokens_ended: changed.tokens_ended,
-        address_left: changed.address_left.map(|(address, proved)| LeftAddress {
-            user: changed.user.id,
-            proved,
-            address,
-        }),
+        address_left: changed
+            .address_left
+            .map(|(address, proved)| Box::new(LeftAddress { user: changed.user.id, proved, address })),
         address_unproved: changed.address_changed && !changed.user.email_verified(),
         user: wire(changed.user),
     }

@@ -19,7 +19,7 @@ pub struct Tagged {
     /// The user's address is new and not proved to be theirs ([`super::ADDRESS_UNPROVED`]).
     pub address_unproved: bool,
     /// The address that the user had before the change ([`super::ADDRESS_LEFT`]).
-    pub address_left: Option<LeftAddress>,
+    pub address_left: Option<Box<LeftAddress>>,
 }
 
 /// One page of a listing.

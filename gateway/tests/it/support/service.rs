@@ -212,7 +212,7 @@ impl UsersPort for Double {
             address: std::mem::replace(&mut user.email, email),
         };
         user.email_verified = false;
-        Ok(Tagged { address_unproved: true, address_left: Some(left), ..tagged(user.clone()) })
+        Ok(Tagged { address_unproved: true, address_left: Some(Box::new(left)), ..tagged(user.clone()) })
     }
 
     async fn delete_user(&self, _: &Caller, id: UserId, _: Conditions) -> Result<(), Problem> {
