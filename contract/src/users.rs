@@ -4,6 +4,7 @@ mod described;
 pub mod idempotency;
 pub mod import;
 pub mod internal;
+mod left_address;
 pub mod port;
 pub mod roles;
 pub mod routes;
@@ -17,6 +18,7 @@ pub use import::{ImportApi, ImportPort};
 pub use internal::{
     Addressed, Credentials, Identity, InternalApi, InternalPort, NewCredentials, PasswordReset,
 };
+pub use left_address::LeftAddress;
 pub use port::{Page, Tagged, UsersPort};
 pub use roles::{RolesApi, RolesPort};
 pub use routes::{ListUsers, UsersApi, policies};
@@ -33,3 +35,6 @@ pub const TOKENS_ENDED: HeaderName = HeaderName::from_static("platform-tokens-en
 
 /// On an answer of the users service to the gateway: the address of this user id is new and not proved to be theirs. Never passed on.
 pub const ADDRESS_UNPROVED: HeaderName = HeaderName::from_static("platform-address-unproved");
+
+/// On an answer of the users service to the gateway: a [`LeftAddress`], which is told that it is no longer the user's. Never passed on.
+pub const ADDRESS_LEFT: HeaderName = HeaderName::from_static("platform-address-left");

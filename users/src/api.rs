@@ -11,8 +11,9 @@ use std::sync::Arc;
 use contract::{
     Caller, Email, Problem, ProblemKind, Role, UserId,
     users::{
-        Addressed, Clearable, Credentials, IdempotencyKey, Identity, InternalPort, ListUsers, NewCredentials,
-        NewUser, Page, PasswordReset, Tagged, User as WireUser, UserPatch, UserUpdate, UsersPort,
+        Addressed, Clearable, Credentials, IdempotencyKey, Identity, InternalPort, LeftAddress, ListUsers,
+        NewCredentials, NewUser, Page, PasswordReset, Tagged, User as WireUser, UserPatch, UserUpdate,
+        UsersPort,
         port::{Conditions, Fetched},
         types::Nullable,
     },
@@ -207,7 +208,7 @@ fn gateway_alone(caller: &Caller) -> Result<(), Problem> {
 }
 
 fn identity(user: User) -> Identity {
-    Identity { epoch: user.epoch, user: wire(user) }
+    Identity { epoch: user.epoch, address_moved: user.address_moved(), user: wire(user) }
 }
 
 fn account(user: NewUser) -> NewAccount {
@@ -235,6 +236,9 @@ fn tagged(changed: Changed) -> Tagged {
         etag: conditions::etag(&changed.user),
         sessions_ended: changed.sessions_ended,
         tokens_ended: changed.tokens_ended,
+        address_left: changed
+            .address_left
+            .map(|(address, proved)| Box::new(LeftAddress { user: changed.user.id, proved, address })),
         address_unproved: changed.address_changed && !changed.user.email_verified(),
         user: wire(changed.user),
     }

@@ -70,6 +70,9 @@ pub(crate) enum UserCommand {
         /// New e-mail address
         #[arg(long, short, env = "PLATFORM_UPDATE_EMAIL", value_name = "ADDRESS")]
         email: Option<String>,
+        /// File with your password; only your own address needs it, and on a terminal it is asked for
+        #[arg(long, env = "PLATFORM_UPDATE_CURRENT_PASSWORD_FILE", value_name = "FILE")]
+        current_password_file: Option<PathBuf>,
         /// Names and roles.
         #[command(flatten)]
         fields: ChangedFields,

@@ -46,8 +46,9 @@ pub(crate) async fn run(context: &mut Context, global: &Global, verb: UserComman
             let found = find::find(&api, &user).await?;
             show(context, &found)
         }
-        UserCommand::Update { user, email, fields, clear } => {
-            change::update(context, &connection, &user, change::Changes { email, fields, clear }).await
+        UserCommand::Update { user, email, current_password_file, fields, clear } => {
+            let changes = change::Changes { email, current_file: current_password_file, fields, clear };
+            change::update(context, &connection, &user, changes).await
         }
         UserCommand::Disable { user } => change::set_active(context, &connection, &user, false).await,
         UserCommand::Enable { user } => change::set_active(context, &connection, &user, true).await,

@@ -40,6 +40,9 @@ pub struct Identity {
     pub user: User,
     /// Grows with every change that ends sessions (password, disabling, enabling); a session remembers it.
     pub epoch: i64,
+    /// Whether the address is another than the one the account was made with or was last proved, and not proved itself.
+    #[serde(default)]
+    pub address_moved: bool,
 }
 
 /// An address whose user is looked for.

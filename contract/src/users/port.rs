@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use super::{IdempotencyKey, ListUsers, NewUser, User, UserPatch, UserUpdate};
+use super::{IdempotencyKey, LeftAddress, ListUsers, NewUser, User, UserPatch, UserUpdate};
 use crate::{Caller, Problem, UserId};
 
 /// A user with what stands in its answer's headers.
@@ -18,6 +18,8 @@ pub struct Tagged {
     pub tokens_ended: bool,
     /// The user's address is new and not proved to be theirs ([`super::ADDRESS_UNPROVED`]).
     pub address_unproved: bool,
+    /// The address that the user had before the change ([`super::ADDRESS_LEFT`]).
+    pub address_left: Option<Box<LeftAddress>>,
 }
 
 /// One page of a listing.

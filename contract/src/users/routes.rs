@@ -230,7 +230,7 @@ impl<P: UsersPort> UsersApi<P> {
 
     /// Change my account
     ///
-    /// Fields left out, or null, stay as they are. A new `password` wants `current_password` beside it.
+    /// Fields left out, or null, stay as they are. A new `password`, and another `email`, want `current_password` beside them.
     #[oai(path = "/api_v1/users/me", method = "put", operation_id = "update_me", tag = "Tag::Users")]
     async fn update_me(
         &self,
@@ -244,7 +244,8 @@ impl<P: UsersPort> UsersApi<P> {
 
     /// Change my account by merge patch
     ///
-    /// RFC 7396: null clears a name, what is left out stays.
+    /// RFC 7396: null clears a name, what is left out stays. A new `password`, and another `email`, want `current_password` beside
+    /// them.
     #[oai(path = "/api_v1/users/me", method = "patch", operation_id = "patch_me", tag = "Tag::Users")]
     async fn patch_me(
         &self,
@@ -346,12 +347,17 @@ fn fetched(fetched: Fetched) -> One {
 
 fn changed(tagged: Tagged) -> Marked<One> {
     let id = tagged.user.id.to_string();
+    let left = tagged.address_left.map(|left| left.to_string());
     let marks = [
         (tagged.sessions_ended, super::SESSIONS_ENDED),
         (tagged.tokens_ended && !tagged.sessions_ended, super::TOKENS_ENDED),
         (tagged.address_unproved, super::ADDRESS_UNPROVED),
     ];
-    marked(Marked::new(One::Ok(Json(tagged.user), tagged.etag)), &marks, &id)
+    let answer = marked(Marked::new(One::Ok(Json(tagged.user), tagged.etag)), &marks, &id);
+    match left {
+        Some(left) => answer.header(super::ADDRESS_LEFT.as_str(), left),
+        None => answer,
+    }
 }
 
 /// The answer with what it tells the gateway alone: each header that applies names the user.

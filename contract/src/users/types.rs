@@ -72,7 +72,7 @@ pub struct UserUpdate {
     pub email: Clearable<Email>,
     /// The new password.
     pub password: Clearable<NewPassword>,
-    /// The password until now: needed to change one's own.
+    /// The password until now: needed to change one's own password or address.
     pub current_password: Clearable<Secret>,
     /// The given name.
     #[oai(validator(max_length = 255))]
@@ -100,7 +100,7 @@ pub struct UserPatch {
     pub email: Option<Email>,
     /// The new password.
     pub password: Option<NewPassword>,
-    /// The password until now: needed to change one's own.
+    /// The password until now: needed to change one's own password or address.
     pub current_password: Option<Secret>,
     /// The given name; null clears it.
     #[oai(validator(max_length = 255))]

@@ -291,7 +291,7 @@ impl ServiceAccountsApi {
         /// The account's name
         name: Path<ServiceName>,
     ) -> Result<Gone, Problem> {
-        self.accounts.delete(&name.0).await?;
+        self.accounts.delete(&caller.0, &name.0).await?;
         self.record(request, &caller.0, "delete_service_account", &name.0, None).await?;
         Ok(Gone::NoContent)
     }
@@ -344,7 +344,7 @@ impl ServiceAccountsApi {
         /// The secret's id
         secret_id: Path<i64>,
     ) -> Result<Gone, Problem> {
-        self.accounts.revoke_secret(&name.0, secret_id.0).await?;
+        self.accounts.revoke_secret(&caller.0, &name.0, secret_id.0).await?;
         let told = format!("secret {}", secret_id.0);
         self.record(request, &caller.0, "revoke_service_account_secret", &name.0, Some(told)).await?;
         Ok(Gone::NoContent)

@@ -77,6 +77,19 @@ impl Verified {
         Arc::new(Self { caller: Arc::new(caller), source, internal: Mutex::default() })
     }
 
+    /// Whose answers are: the subject, and of a service's account the secret too, which no other account has had, and what the token
+    /// is good for. An account that is made anew under a name is another one, and an answer to a token of more is none to one of less.
+    pub(crate) fn whose(&self) -> String {
+        let subject = self.caller.subject.to_string();
+        match self.signed().and_then(|signed| signed.claims.client_secret_id) {
+            Some(secret) => {
+                let roles: Vec<&str> = self.caller.roles.iter().map(contract::Role::as_str).collect();
+                format!("{subject} by secret {secret} as {} for {}", roles.join(" "), self.caller.scopes)
+            }
+            None => subject,
+        }
+    }
+
     fn signed(&self) -> Option<&Signed> {
         match &self.source {
             Source::Own(signed) => Some(signed),

@@ -6,8 +6,8 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use contract::{
-    Caller, Problem, ProblemKind, Role, Scope, Scopes, ServiceName, Timestamp, Violation, caller::GATEWAY,
-    users::Clearable,
+    Caller, Problem, ProblemKind, Role, Scope, Scopes, ServiceName, Subject, Timestamp, Violation,
+    caller::GATEWAY, users::Clearable,
 };
 use kit::database::{Database, DatabaseError};
 use sea_orm::{DatabaseTransaction, sea_query::LockType};
@@ -79,7 +79,7 @@ pub(crate) enum AccountFault {
     Taken,
     #[error("{SECRETS} secrets are the most a service account can have; revoke one first")]
     TooManySecrets,
-    #[error("This token can't give out {0}, which it does not hold itself")]
+    #[error("This token can't give out or take away {0}, which it does not hold itself")]
     BeyondOwn(String),
     #[error("values that do not fit")]
     Invalid(Vec<Violation>),
@@ -138,7 +138,7 @@ impl ServiceAccounts {
         rights: Rights,
     ) -> Result<StoredAccount, AccountFault> {
         self.check(&rights)?;
-        within_own(caller, &rights)?;
+        self.within_own(caller, &rights).await?;
         if name.as_str() == GATEWAY {
             let detail = "the gateway calls services under this name; choose another";
             return Err(AccountFault::Invalid(vec![Violation::body("/name", detail)]));
@@ -187,7 +187,7 @@ impl ServiceAccounts {
         }
         let rights = rights_of(&account);
         self.check(&rights)?;
-        within_own(caller, &rights)?;
+        self.within_own(caller, &rights).await?;
         let mut rows = Vec::new();
         if account != before {
             account.updated_at = now;
@@ -203,9 +203,10 @@ impl ServiceAccounts {
     }
 
     /// Deletes an account with its secrets; its tokens end.
-    pub(crate) async fn delete(&self, name: &ServiceName) -> Result<(), AccountFault> {
+    pub(crate) async fn delete(&self, caller: &Caller, name: &ServiceName) -> Result<(), AccountFault> {
         let transaction = self.database.begin_write().await?;
         let account = held(&transaction, name).await?;
+        self.within_own(caller, &rights_of(&account)).await?;
         store::delete(&transaction, account.id).await?;
         let row = self.revoke(&transaction, "service", name.to_string(), kit::clock::now()).await?;
         commit(transaction).await?;
@@ -224,7 +225,7 @@ impl ServiceAccounts {
         let transaction = self.database.begin_write().await?;
         let account = held(&transaction, name).await?;
         // Whoever holds the secret may do what the account may.
-        within_own(caller, &rights_of(&account))?;
+        self.within_own(caller, &rights_of(&account)).await?;
         let now = kit::clock::now();
         if expires_at.is_some_and(|expires| expires <= now) {
             let violation = Violation::body("/expires_at", "lies in the past");
@@ -240,9 +241,15 @@ impl ServiceAccounts {
     }
 
     /// Revokes one secret; the tokens that were got with it end, those of other secrets go on.
-    pub(crate) async fn revoke_secret(&self, name: &ServiceName, id: i64) -> Result<(), AccountFault> {
+    pub(crate) async fn revoke_secret(
+        &self,
+        caller: &Caller,
+        name: &ServiceName,
+        id: i64,
+    ) -> Result<(), AccountFault> {
         let transaction = self.database.begin_write().await?;
         let account = held(&transaction, name).await?;
+        self.within_own(caller, &rights_of(&account)).await?;
         let now = kit::clock::now();
         if !store::revoke_secret(&transaction, account.id, id, now).await? {
             return Err(AccountFault::NoSuchSecret);
@@ -311,6 +318,32 @@ impl ServiceAccounts {
         if violations.is_empty() { Ok(()) } else { Err(AccountFault::Invalid(violations)) }
     }
 
+    /// Nobody whose token is limited makes an account that may do more, or takes one away: the way to a secret of it would be the way
+    /// around the limit. Services may be called directly by those accounts alone that may do so themselves.
+    async fn within_own(&self, caller: &Caller, rights: &Rights) -> Result<(), AccountFault> {
+        if !caller.is_limited() {
+            return Ok(());
+        }
+        if let Some(scope) = rights.scopes.iter().find(|scope| !caller.scopes.contains(scope)) {
+            return Err(AccountFault::BeyondOwn(format!("the scope {scope}")));
+        }
+        if let Some(role) = rights.roles.iter().find(|role| !caller.has(role)) {
+            return Err(AccountFault::BeyondOwn(format!("the role {role}")));
+        }
+        let own = match &caller.subject {
+            Subject::Service(name) => match name.parse() {
+                Ok(name) => store::find(&self.database, &name).await?.map(|own| own.audiences),
+                Err(_) => None,
+            },
+            _ => None,
+        };
+        let own = own.unwrap_or_default();
+        match rights.audiences.iter().find(|audience| !own.contains(*audience)) {
+            Some(audience) => Err(AccountFault::BeyondOwn(format!("the audience {audience}"))),
+            None => Ok(()),
+        }
+    }
+
     async fn revoke(
         &self,
         transaction: &DatabaseTransaction,
@@ -320,20 +353,6 @@ impl ServiceAccounts {
     ) -> Result<Revocation, DatabaseError> {
         let expires = now + self.access_time + MARGIN;
         revocations::add(transaction, kind, subject, now, expires).await
-    }
-}
-
-/// Nobody whose token is limited makes an account that may do more: the way to a secret of it would be the way around the limit.
-fn within_own(caller: &Caller, rights: &Rights) -> Result<(), AccountFault> {
-    if !caller.is_limited() {
-        return Ok(());
-    }
-    if let Some(scope) = rights.scopes.iter().find(|scope| !caller.scopes.contains(scope)) {
-        return Err(AccountFault::BeyondOwn(format!("the scope {scope}")));
-    }
-    match rights.roles.iter().find(|role| !caller.has(role)) {
-        Some(role) => Err(AccountFault::BeyondOwn(format!("the role {role}"))),
-        None => Ok(()),
     }
 }
 

@@ -10,12 +10,32 @@ use time::Duration;
 
 use crate::identity::links::Purpose;
 
+/// What a letter is sent for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    /// It brings a link.
+    Link(Purpose),
+    /// The address it is sent to is no longer the user's.
+    AddressLeft,
+}
+
 /// The built-in templates.
-const BUILT_IN: [(Purpose, &str); 3] = [
-    (Purpose::ResetPassword, include_str!("templates/reset-password.txt")),
-    (Purpose::Invitation, include_str!("templates/accept-invitation.txt")),
-    (Purpose::VerifyAddress, include_str!("templates/verify-address.txt")),
+const BUILT_IN: [(Occasion, &str); 4] = [
+    (Occasion::Link(Purpose::ResetPassword), include_str!("templates/reset-password.txt")),
+    (Occasion::Link(Purpose::Invitation), include_str!("templates/accept-invitation.txt")),
+    (Occasion::Link(Purpose::VerifyAddress), include_str!("templates/verify-address.txt")),
+    (Occasion::AddressLeft, include_str!("templates/address-left.txt")),
 ];
+
+impl Occasion {
+    /// The name of its template.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Link(purpose) => purpose.name(),
+            Self::AddressLeft => "address-left",
+        }
+    }
+}
 
 /// A template that can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +49,9 @@ pub enum BadTemplate {
         error: std::io::Error,
     },
     /// It does not parse, or uses what is not there.
-    #[error("{name}: {error} (there are: link, email, first_name, valid_for, platform)")]
+    #[error(
+        "{name}: {error} (there are: email, first_name, platform, and where a link is sent link, valid_for)"
+    )]
     Faulty {
         /// The template.
         name: String,
@@ -44,10 +66,10 @@ pub enum BadTemplate {
 /// What a letter is written with.
 #[derive(Debug, Clone)]
 pub(crate) struct Values<'v> {
-    pub(crate) link: &'v str,
+    /// The link and how long it is good, where one is sent.
+    pub(crate) link: Option<(&'v str, std::time::Duration)>,
     pub(crate) email: &'v str,
     pub(crate) first_name: Option<&'v str>,
-    pub(crate) valid_for: std::time::Duration,
     pub(crate) platform: &'v str,
 }
 
@@ -67,7 +89,7 @@ pub struct Templates {
 
 impl Templates {
     /// The built-in templates, with those in their place that `folder` holds: `reset-password.txt`, `accept-invitation.txt`,
-    /// `verify-address.txt`, and HTML forms beside them.
+    /// `verify-address.txt`, `address-left.txt`, and HTML forms beside them.
     ///
     /// # Errors
     /// [`BadTemplate`].
@@ -81,18 +103,18 @@ impl Templates {
                 AutoEscape::None
             }
         });
-        for (purpose, built_in) in BUILT_IN {
-            let text = format!("{}.txt", purpose.name());
+        for (occasion, built_in) in BUILT_IN {
+            let text = format!("{}.txt", occasion.name());
             let source = replaced(folder, &text)?.unwrap_or_else(|| built_in.to_owned());
             add(&mut environment, &text, source)?;
-            let html = format!("{}.html", purpose.name());
+            let html = format!("{}.html", occasion.name());
             if let Some(source) = replaced(folder, &html)? {
                 add(&mut environment, &html, source)?;
             }
         }
         let templates = Self { environment };
-        for purpose in Purpose::ALL {
-            templates.write(purpose, &Values::made_up(purpose))?;
+        for (occasion, _) in BUILT_IN {
+            templates.write(occasion, &Values::made_up(occasion))?;
         }
         Ok(templates)
     }
@@ -101,8 +123,8 @@ impl Templates {
     ///
     /// # Errors
     /// [`BadTemplate`].
-    pub(crate) fn write(&self, purpose: Purpose, values: &Values<'_>) -> Result<Letter, BadTemplate> {
-        let name = format!("{}.txt", purpose.name());
+    pub(crate) fn write(&self, occasion: Occasion, values: &Values<'_>) -> Result<Letter, BadTemplate> {
+        let name = format!("{}.txt", occasion.name());
         let whole = self.render(&name, values)?.ok_or_else(|| BadTemplate::NoSubject(name.clone()))?;
         let (first, rest) = whole.split_once('\n').unwrap_or((&whole, ""));
         let subject =
@@ -110,30 +132,34 @@ impl Templates {
         Ok(Letter {
             subject: subject.ok_or(BadTemplate::NoSubject(name))?.to_owned(),
             text: rest.trim_start_matches(['\r', '\n']).to_owned(),
-            html: self.render(&format!("{}.html", purpose.name()), values)?,
+            html: self.render(&format!("{}.html", occasion.name()), values)?,
         })
     }
 
     fn render(&self, name: &str, values: &Values<'_>) -> Result<Option<String>, BadTemplate> {
         let Ok(template) = self.environment.get_template(name) else { return Ok(None) };
-        let values = context! {
-            link => values.link,
-            email => values.email,
-            first_name => values.first_name,
-            valid_for => for_people(values.valid_for),
-            platform => values.platform,
+        let Values { link, email, first_name, platform } = *values;
+        let values = match link {
+            Some((link, life)) => {
+                context! { link, email, first_name, valid_for => for_people(life), platform }
+            }
+            None => context! { email, first_name, platform },
         };
         template.render(values).map(Some).map_err(|error| faulty(name, error))
     }
 }
 
 impl Values<'static> {
-    fn made_up(purpose: Purpose) -> Self {
+    fn made_up(occasion: Occasion) -> Self {
         Self {
-            link: "https://platform.example/account/x#token=plt_x",
+            link: match occasion {
+                Occasion::Link(purpose) => {
+                    Some(("https://platform.example/account/x#token=plt_x", purpose.life()))
+                }
+                Occasion::AddressLeft => None,
+            },
             email: "ada@example.com",
             first_name: Some("Ada"),
-            valid_for: purpose.life(),
             platform: "platform.example",
         }
     }
@@ -167,8 +193,10 @@ fn for_people(life: std::time::Duration) -> String {
 mod tests {
     use super::*;
 
+    const RESET: Occasion = Occasion::Link(Purpose::ResetPassword);
+
     fn values(first_name: Option<&'static str>) -> Values<'static> {
-        Values { first_name, ..Values::made_up(Purpose::ResetPassword) }
+        Values { first_name, ..Values::made_up(RESET) }
     }
 
     #[test]
@@ -180,10 +208,11 @@ mod tests {
             (Purpose::VerifyAddress, "24 hours"),
         ] {
             for first_name in [None, Some("Ada")] {
-                let values = Values { first_name, ..Values::made_up(purpose) };
-                let letter = templates.write(purpose, &values).unwrap();
+                let values = Values { first_name, ..Values::made_up(Occasion::Link(purpose)) };
+                let letter = templates.write(Occasion::Link(purpose), &values).unwrap();
+                let (link, _) = values.link.unwrap();
                 assert!(letter.subject.contains("platform.example"), "{letter:?}");
-                assert!(letter.text.contains(values.link) && letter.text.contains(life), "{letter:?}");
+                assert!(letter.text.contains(link) && letter.text.contains(life), "{letter:?}");
                 assert_eq!(letter.text.contains("Ada"), first_name.is_some(), "{letter:?}");
             }
         }
@@ -199,11 +228,24 @@ mod tests {
         .unwrap();
         std::fs::write(folder.path().join("reset-password.html"), "<p>{{ first_name }}</p>").unwrap();
         let templates = Templates::load(Some(folder.path())).unwrap();
-        let letter = templates.write(Purpose::ResetPassword, &values(Some("<script>"))).unwrap();
+        let letter = templates.write(RESET, &values(Some("<script>"))).unwrap();
         assert_eq!(letter.subject, "Hello ada@example.com");
         assert!(letter.text.starts_with("https://"));
         assert_eq!(letter.html.unwrap(), "<p>&lt;script&gt;</p>");
-        assert!(templates.write(Purpose::VerifyAddress, &values(None)).unwrap().html.is_none());
+        assert!(
+            templates.write(Occasion::Link(Purpose::VerifyAddress), &values(None)).unwrap().html.is_none()
+        );
+    }
+
+    #[test]
+    fn the_letter_to_an_address_that_was_left_holds_no_link_and_no_new_address() {
+        let templates = Templates::load(None).unwrap();
+        let letter = templates.write(Occasion::AddressLeft, &Values::made_up(Occasion::AddressLeft)).unwrap();
+        assert!(letter.text.contains("ada@example.com") && letter.text.contains("Ada"), "{letter:?}");
+        assert!(!letter.text.contains("://"), "{letter:?}");
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("address-left.txt"), "Subject: x\n\n{{ link }}").unwrap();
+        assert!(Templates::load(Some(folder.path())).unwrap_err().to_string().contains("address-left.txt"));
     }
 
     #[test]

@@ -3,7 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use contract::{Email, Problem, UserId, users::User};
+use contract::{
+    Email, Problem, UserId,
+    users::{LeftAddress, User},
+};
 use kit::request_id::RequestId;
 use tokio::{
     sync::{Mutex, mpsc},
@@ -36,6 +39,8 @@ pub(crate) enum Errand {
     ResetPassword(Email),
     /// This user's address is new.
     VerifyAddress(UserId),
+    /// This address is no longer its user's.
+    AddressLeft(LeftAddress),
 }
 
 /// Errands waiting to be done.
@@ -117,8 +122,13 @@ impl Outbox {
     async fn attempt(&self, errand: &Errand, request_id: &RequestId) -> Result<(), Unsent> {
         let (purpose, identity) = match errand {
             Errand::ResetPassword(email) => {
-                (Purpose::ResetPassword, self.users.find(email, request_id).await?)
+                let found = self.users.find(email, request_id).await?;
+                // An address that somebody has changed opens no account before its owner has proved it: they get the letter for
+                // that, and then ask again.
+                let moved = found.as_ref().is_some_and(|identity| identity.address_moved);
+                (if moved { Purpose::VerifyAddress } else { Purpose::ResetPassword }, found)
             }
+            Errand::AddressLeft(left) => return self.tell_left(left, request_id).await,
             Errand::VerifyAddress(id) => {
                 (Purpose::VerifyAddress, self.users.identify(*id, request_id).await?)
             }
@@ -132,6 +142,19 @@ impl Outbox {
         }
         self.postman.deliver(purpose, &user, Delivery::Mail).await?;
         Ok(())
+    }
+}
+
+impl Outbox {
+    async fn tell_left(&self, left: &LeftAddress, request_id: &RequestId) -> Result<(), Unsent> {
+        let Some(identity) = self.users.identify(left.user, request_id).await? else { return Ok(()) };
+        // Nobody has letters sent to strangers by giving one address after another: the proofs of the new ones are counted.
+        let outstanding = self.postman.links.outstanding(Purpose::VerifyAddress, left.user);
+        if !left.proved && outstanding.await.map_err(PostFault::from)? >= OUTSTANDING {
+            tracing::info!(request_id = request_id.as_str(), "a user has letters enough; none was sent");
+            return Ok(());
+        }
+        Ok(self.postman.tell_left(&identity.user, &left.address).await?)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use contract::{Problem, ProblemKind, Timestamp, users::User};
+use contract::{Email, Problem, ProblemKind, Timestamp, users::User};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    letter::{BadTemplate, Templates, Values},
+    letter::{BadTemplate, Occasion, Templates, Values},
     transport::{SendFault, Transport},
 };
 use crate::identity::links::{Link, LinkFault, Links, Purpose};
@@ -106,13 +106,25 @@ impl Postman {
         link: &Link,
     ) -> Result<(), PostFault> {
         let values = Values {
-            link: link.url.expose_secret(),
+            link: Some((link.url.expose_secret(), purpose.life())),
             email: user.email.as_written(),
             first_name: user.first_name.0.as_deref(),
-            valid_for: purpose.life(),
             platform: &self.platform,
         };
-        let letter = self.templates.write(purpose, &values)?;
+        let letter = self.templates.write(Occasion::Link(purpose), &values)?;
         Ok(transport.send(&user.email, letter).await?)
+    }
+
+    /// Tells an address that it is no longer this user's.
+    pub(crate) async fn tell_left(&self, user: &User, address: &Email) -> Result<(), PostFault> {
+        let transport = self.transport.as_ref().ok_or(PostFault::NoMail)?;
+        let values = Values {
+            link: None,
+            email: address.as_written(),
+            first_name: user.first_name.0.as_deref(),
+            platform: &self.platform,
+        };
+        let letter = self.templates.write(Occasion::AddressLeft, &values)?;
+        Ok(transport.send(address, letter).await?)
     }
 }

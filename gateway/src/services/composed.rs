@@ -248,7 +248,7 @@ impl Composed {
         }
         let identity = match self.operation.access {
             Access::Public => Identity::Nobody,
-            _ => Identity::User(caller.caller.subject.to_string()),
+            _ => Identity::User(caller.whose()),
         };
         shared.cache.answer(&self.name.0, identity, head, move |head| outgoing.clone().fetch(head)).await
     }

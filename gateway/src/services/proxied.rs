@@ -3,12 +3,12 @@
 //!
 //! It stands on poem-openapi's registry types, which are public and not documented; the version is pinned for it.
 
-use std::{collections::HashMap, marker::PhantomData, sync::Arc};
+use std::{collections::HashMap, marker::PhantomData, str::FromStr, sync::Arc};
 
 use contract::{
     Caller, Problem, ProblemKind, Subject, UserId,
     operation::{Access, Answer, Operation, content_type},
-    users::{ADDRESS_UNPROVED, SESSIONS_ENDED, TOKENS_ENDED},
+    users::{ADDRESS_LEFT, ADDRESS_UNPROVED, LeftAddress, SESSIONS_ENDED, TOKENS_ENDED},
 };
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use kit::{body::BodyLimit, client_address::TrustedProxies, internal_token::REFUSED, request_id::RequestId};
@@ -168,12 +168,12 @@ impl Forward {
         let headers = to_service(headers, told);
         let received = binding.upstream.call(&self.operation.method, target, headers, body).await?;
         let created = created(&received);
-        let unproved = self.told(&received.headers, ADDRESS_UNPROVED);
+        let unproved: Option<UserId> = self.told(&received.headers, ADDRESS_UNPROVED);
+        let left: Option<LeftAddress> = self.told(&received.headers, ADDRESS_LEFT);
         let answer = self.answer(received, &caller).await;
-        if let Some(user) = unproved
-            && answer.is_ok()
-        {
-            self.have_address_proved(user, request_id);
+        if answer.is_ok() {
+            self.send(left.map(Errand::AddressLeft), &request_id);
+            self.send(unproved.map(Errand::VerifyAddress), &request_id);
         }
         if self.operation.method != Method::GET {
             Box::pin(self.record(&answer, &caller, created.unwrap_or(named), &source)).await?;
@@ -251,20 +251,23 @@ impl Forward {
         self.binding.service == contract::users::SERVICE
     }
 
-    /// The user that a header for the gateway alone names.
-    fn told(&self, headers: &HeaderMap, name: HeaderName) -> Option<UserId> {
+    /// What a header for the gateway alone says.
+    fn told<T: FromStr>(&self, headers: &HeaderMap, name: HeaderName) -> Option<T> {
         if !self.owns_users() {
             return None;
         }
         headers.get(name)?.to_str().ok()?.parse().ok()
     }
 
-    /// A new address gets a letter, where letters are sent. The answer does not wait for it; whoever it does not reach asks for another.
-    fn have_address_proved(&self, user: UserId, request_id: RequestId) {
-        if self.binding.outbox.sends()
-            && let Err(problem) = self.binding.outbox.add(Errand::VerifyAddress(user), request_id)
-        {
-            tracing::warn!(%user, detail = %problem.detail, "a letter was not sent");
+    /// New addresses and those that were left get letters, where letters are sent. The answer does not wait for them.
+    fn send(&self, errand: Option<Errand>, request_id: &RequestId) {
+        let Some(errand) = errand.filter(|_| self.binding.outbox.sends()) else { return };
+        if let Err(problem) = self.binding.outbox.add(errand, request_id.clone()) {
+            tracing::warn!(
+                request_id = request_id.as_str(),
+                detail = %problem.detail,
+                "a letter was not sent"
+            );
         }
     }
 
@@ -280,10 +283,10 @@ impl Forward {
     /// The service has changed a user so that tokens must stop working: they do before the client hears of it.
     async fn end_what_ended(&self, headers: &HeaderMap) -> Result<(), Problem> {
         // Boxed: few answers tell of it, and every answer would carry the room for it.
-        if let Some(user) = self.told(headers, SESSIONS_ENDED) {
+        if let Some(user) = self.told::<UserId>(headers, SESSIONS_ENDED) {
             Box::pin(self.binding.sessions.end_all(user)).await?;
         }
-        if let Some(user) = self.told(headers, TOKENS_ENDED) {
+        if let Some(user) = self.told::<UserId>(headers, TOKENS_ENDED) {
             Box::pin(self.binding.sessions.end_access_tokens(user)).await?;
         }
         Ok(())

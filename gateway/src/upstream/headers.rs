@@ -4,7 +4,7 @@ mod claims;
 
 use std::net::IpAddr;
 
-use contract::users::{ADDRESS_UNPROVED, SESSIONS_ENDED, TOKENS_ENDED};
+use contract::users::{ADDRESS_LEFT, ADDRESS_UNPROVED, SESSIONS_ENDED, TOKENS_ENDED};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use kit::{
     request_id::{self, RequestId},
@@ -46,7 +46,7 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Fields of an answer that tell of the service's own server, that the gateway writes itself, that are for it alone, or that are not
 /// the service's to say.
-static NOT_THE_CLIENTS: [HeaderName; 19] = [
+static NOT_THE_CLIENTS: [HeaderName; 20] = [
     header::SERVER,
     header::DATE,
     header::CONTENT_LENGTH,
@@ -55,6 +55,7 @@ static NOT_THE_CLIENTS: [HeaderName; 19] = [
     SESSIONS_ENDED,
     TOKENS_ENDED,
     ADDRESS_UNPROVED,
+    ADDRESS_LEFT,
     // What speaks for the whole origin, of which a service has a part. Whoever runs the gateway can set it (`response.headers`).
     HeaderName::from_static("accept-ch"),
     header::ALT_SVC,
@@ -327,7 +328,7 @@ mod tests {
         for name in ["server", "connection", "access-control-allow-origin", "etag"] {
             headers.insert(name, HeaderValue::from_static("x"));
         }
-        for name in [SESSIONS_ENDED, TOKENS_ENDED, ADDRESS_UNPROVED] {
+        for name in [SESSIONS_ENDED, TOKENS_ENDED, ADDRESS_UNPROVED, ADDRESS_LEFT] {
             headers.insert(name, HeaderValue::from_static("1"));
         }
         to_client(&mut headers);

@@ -96,6 +96,28 @@ on_both_databases! {
         assert!(!smtp.has_letter().await);
     }
 
+    async fn an_address_that_was_left_is_told_and_the_new_one_opens_nothing_before_it_is_proved(database: TestDatabase) {
+        let smtp = Smtp::start().await;
+        let (gateway, _users) = start(&database, Some(&smtp)).await;
+        let token = gateway.sign_in("bob@example.com").await.access;
+        let change = gateway.client.patch(gateway.url("/api_v1/users/me")).bearer_auth(&token);
+        let body = json!({ "email": "bob@moved.example" }).to_string();
+        let answer = change.header("content-type", "application/merge-patch+json").body(body).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert!(answer.headers().keys().all(|name| !name.as_str().starts_with("platform-")));
+        let mut letters = [smtp.letter().await, smtp.letter().await];
+        letters.sort_by(|one, other| one.to.cmp(&other.to));
+        let [left, new] = letters;
+        assert_eq!((left.to.as_str(), new.to.as_str()), ("bob@example.com", "bob@moved.example"));
+        assert!(left.whole.contains("has changed") && !left.whole.contains("moved.example"), "{}", left.whole);
+        // Whoever asks for a new password is asked to prove the address first.
+        assert_eq!(ask(&gateway, "bob@moved.example").await.status(), 202);
+        let letter = smtp.letter().await;
+        assert_eq!(letter.to, "bob@moved.example");
+        assert!(letter.whole.contains("Subject: Your address at"), "{}", letter.whole);
+        assert_eq!(set(&gateway, &letter.token(), NEW).await.status(), 400);
+    }
+
     async fn nobody_can_flood_a_user_with_letters(database: TestDatabase) {
         let smtp = Smtp::start().await;
         let (gateway, _users) = start(&database, Some(&smtp)).await;

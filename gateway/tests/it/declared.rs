@@ -402,6 +402,36 @@ async fn a_cached_answer_is_its_caller_s_alone_and_ends_with_a_change() {
 }
 
 #[tokio::test]
+async fn an_account_made_anew_under_a_name_and_a_token_for_less_get_no_answer_kept_for_another() {
+    let kept = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncache-control: max-age=60, public\r\ncontent-length: 2\r\n\r\n[]";
+    let raw = Raw::answering(kept).await;
+    let double = UsersDouble::bind().await;
+    let database = TestDatabase::sqlite();
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(&database, &double.url()).await;
+    config.services =
+        vec![declared(folder.path(), &raw.url(), &document(), "cache = true\nstatuses = [200]")];
+    let gateway = Gateway::start(config).await;
+    double.serve(&gateway.url(""));
+    let list = async |token: &str| {
+        let answer = gateway.get("/api/echo/things").bearer_auth(token).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.headers()["cache-status"].to_str().unwrap().contains("; hit")
+    };
+    let scopes = ["users:read", "users:write"];
+    let strong = gateway.account("strong", &scopes).await;
+    let token = gateway.token_of(&strong).await;
+    assert_eq!((list(&token).await, list(&token).await), (false, true));
+    assert!(list(&gateway.token_of(&strong).await).await, "another token of the same secret for the same");
+    let answer = gateway.grant(&strong, &[("scope", "users:read")]).await;
+    let weak: Value = answer.json().await.unwrap();
+    assert!(!list(weak["access_token"].as_str().unwrap()).await);
+    assert_eq!(gateway.administer("DELETE", "/strong", None).await.0, 204);
+    let again = gateway.account("strong", &scopes).await;
+    assert!(!list(&gateway.token_of(&again).await).await);
+}
+
+#[tokio::test]
 async fn an_answer_stands_in_for_a_declared_service_that_fails() {
     for (setting, during) in [("stale_if_error = \"1m\"", 200), ("", 500)] {
         let service = FaultServer::start(Fault::None).await;

@@ -208,6 +208,33 @@ async fn only_an_admin_keeps_accounts_and_none_gives_out_more_than_its_token_hol
 }
 
 #[tokio::test]
+async fn a_limited_token_takes_nothing_away_from_the_stronger_and_gives_out_no_service_it_may_not_call() {
+    let database = TestDatabase::sqlite();
+    let (gateway, _users) = start(&database).await;
+    let strong = gateway.account("strong", &["users:write"]).await;
+    let keeper = gateway.account("keeper", &["service-accounts:write", "users:read"]).await;
+    let token = gateway.token_of(&keeper).await;
+    let secret = format!("/strong/secrets/{}", strong.secret_id);
+    for path in ["/strong", secret.as_str()] {
+        assert_eq!(gateway.administer_as(&token, "DELETE", path, None).await.0, 403, "{path}");
+    }
+    assert_eq!(gateway.list_users(&gateway.token_of(&strong).await).await, 403, "it is there still");
+    let new = |name: &str| json!({ "name": name, "scopes": ["users:read"], "audiences": ["users"] });
+    assert_eq!(gateway.administer_as(&token, "POST", "", Some(new("made"))).await.0, 201);
+    assert_eq!(gateway.administer_as(&token, "DELETE", "/made", None).await.0, 204);
+
+    assert_eq!(gateway.administer("PATCH", "/keeper", Some(json!({ "audiences": [] }))).await.0, 200);
+    let token = gateway.token_of(&keeper).await;
+    let plain = json!({ "name": "plain", "scopes": ["users:read"] });
+    assert_eq!(gateway.administer_as(&token, "POST", "", Some(plain)).await.0, 201);
+    let (status, refused) = gateway.administer_as(&token, "POST", "", Some(new("other"))).await;
+    assert_eq!(status, 403);
+    assert!(refused["detail"].as_str().unwrap().contains("the audience users"), "{refused}");
+    let given = json!({ "audiences": ["users"] });
+    assert_eq!(gateway.administer_as(&token, "PATCH", "/plain", Some(given)).await.0, 403);
+}
+
+#[tokio::test]
 async fn what_is_done_to_accounts_and_by_them_is_audited() {
     let database = TestDatabase::sqlite();
     let (gateway, _users) = start(&database).await;

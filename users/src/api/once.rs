@@ -39,5 +39,12 @@ pub(super) fn of(caller: &Caller, key: &IdempotencyKey, user: &NewUser) -> Resul
 /// What was answered before. No letter goes out for it again.
 pub(super) fn answered(answer: &str) -> Result<Tagged, Problem> {
     let Kept { user, etag } = serde_json::from_str(answer).map_err(Problem::internal)?;
-    Ok(Tagged { user, etag, sessions_ended: false, tokens_ended: false, address_unproved: false })
+    Ok(Tagged {
+        user,
+        etag,
+        sessions_ended: false,
+        tokens_ended: false,
+        address_unproved: false,
+        address_left: None,
+    })
 }

@@ -76,7 +76,7 @@ pub struct Rules {
     pub visibility: Visibility,
     /// Whether anybody may create an account.
     pub registration_open: bool,
-    /// What old clients need: everybody sees everybody, and one's own password changes without the current one.
+    /// What old clients need: everybody sees everybody, and one's own password and address change without the current one.
     pub compat_fastapi: bool,
 }
 
@@ -140,7 +140,7 @@ impl Rules {
         actor.user() != Some(id) && !self.compat_fastapi
     }
 
-    /// Whether the change of a password needs the current one.
+    /// Whether the change of a password, or of the address by which another can be had, needs the current one.
     #[must_use]
     pub fn needs_current_password(self, actor: Actor, id: UserId) -> bool {
         actor.user() == Some(id) && !self.compat_fastapi

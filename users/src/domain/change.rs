@@ -77,6 +77,12 @@ impl Changes {
         if faults.is_empty() { Ok(()) } else { Err(UsersError::Invalid(faults)) }
     }
 
+    /// Whether the user has another address afterwards: another spelling is none.
+    #[must_use]
+    pub fn moves(&self, user: &User) -> bool {
+        self.email.as_ref().is_some_and(|email| *email != user.email)
+    }
+
     /// The user after the change, or `None` where nothing would be different. The epoch grows where sessions must end:
     /// with a new password or one that must be changed, and when the user is disabled or enabled.
     #[must_use]

@@ -23,7 +23,8 @@ pub struct User {
     pub roles: BTreeSet<Role>,
     /// The password's hash.
     pub password_hash: PasswordHash,
-    /// The address, in canonical form, that the user has proved to be theirs, or that an admin vouched for.
+    /// The address, in canonical form, that the user has proved to be theirs, or that an admin vouched for; empty where none was,
+    /// and the address has changed since the account was made.
     pub verified_email: Option<String>,
     /// Grows with every change that ends the user's sessions.
     pub epoch: i64,
@@ -48,6 +49,12 @@ impl User {
     #[must_use]
     pub fn email_verified(&self) -> bool {
         self.verified_email.as_deref() == Some(self.email.canonical())
+    }
+
+    /// Whether the address is another than the one the account was made with or was last proved, and not proved itself.
+    #[must_use]
+    pub fn address_moved(&self) -> bool {
+        self.verified_email.as_deref().is_some_and(|proved| proved != self.email.canonical())
     }
 
     /// Whether the user counts for the rule of the last active admin.

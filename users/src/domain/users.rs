@@ -24,13 +24,15 @@ pub struct Changed {
     pub tokens_ended: bool,
     /// The address is another than before.
     pub address_changed: bool,
+    /// The address until then, and whether it was proved.
+    pub address_left: Option<(Email, bool)>,
 }
 
 impl Changed {
     /// A user that stayed as it was.
     #[must_use]
     pub fn unchanged(user: User) -> Self {
-        Self { user, sessions_ended: false, tokens_ended: false, address_changed: false }
+        Self { user, sessions_ended: false, tokens_ended: false, address_changed: false, address_left: None }
     }
 }
 
@@ -43,6 +45,15 @@ pub struct Page {
     pub total: u64,
     /// The cursor of the page after.
     pub next: Option<String>,
+}
+
+/// What is made ready before a change.
+#[derive(Debug, Default)]
+struct Prepared {
+    /// Of the new password.
+    hash: Option<PasswordHash>,
+    /// The epoch of the user whose current password was checked.
+    checked: Option<i64>,
 }
 
 /// The operations on users.
@@ -147,9 +158,10 @@ impl<S: UserStore> Users<S> {
         if changes.password.is_some() && changes.must_change_password.is_none() {
             changes.must_change_password = self.rules.marks_password(actor, id).then_some(true);
         }
-        let hashed = match &changes.password {
-            Some(password) => Some(self.new_hash(actor, id, &changes, &precondition, password).await?),
-            None => None,
+        let Prepared { hash, checked } = if changes.password.is_some() || changes.email.is_some() {
+            self.prepare_change(actor, id, &changes, &precondition).await?
+        } else {
+            Prepared::default()
         };
         let now = (self.now)();
         let decide = |user: &User, standing: Option<Standing>| {
@@ -158,13 +170,18 @@ impl<S: UserStore> Users<S> {
             refuse_fields(actor, &changes, Some(user))?;
             // The password that was checked must still be the one that is changed. Its hash may be another by now: a sign-in
             // hashes an imported one anew, and leaves the epoch.
-            if hashed.as_ref().is_some_and(|(_, checked)| checked.is_some_and(|epoch| epoch != user.epoch)) {
+            if checked.is_some_and(|epoch| epoch != user.epoch) {
                 return Err(UsersError::Stale);
             }
-            let new = hashed.as_ref().map(|(new, _)| new.clone());
-            Ok(changes.apply(user, new, now).map_or(Decision::Keep, |mut after| {
+            // It was the user's address when it was asked whether it needs the password, and is another one by now.
+            if changes.moves(user) && checked.is_none() && self.rules.needs_current_password(actor, id) {
+                return Err(UsersError::Stale);
+            }
+            Ok(changes.apply(user, hash.clone(), now).map_or(Decision::Keep, |mut after| {
                 if actor.is_admin() && changes.email.is_some() {
                     after.verified_email = Some(after.email.canonical().to_owned());
+                } else if after.email != user.email {
+                    after.verified_email.get_or_insert_default();
                 }
                 Decision::Replace(Box::new(after))
             }))
@@ -178,42 +195,62 @@ impl<S: UserStore> Users<S> {
             sessions_ended: after.epoch != before.epoch,
             tokens_ended: after.roles != before.roles,
             address_changed: after.email != before.email,
+            address_left: (after.email != before.email)
+                .then(|| (before.email.clone(), before.email_verified())),
             user: *after,
         })
     }
 
-    /// The hash of the new password, and the user's epoch where the current password had to be checked. Before any transaction:
-    /// a hash takes longer than a write lock should be held.
-    async fn new_hash(
+    /// Hashes a new password, and checks the current one where it is needed. Before any transaction: a hash takes longer than a
+    /// write lock should be held.
+    async fn prepare_change(
         &self,
         actor: Actor,
         id: UserId,
         changes: &Changes,
         precondition: &Precondition,
-        password: &Secret,
-    ) -> Result<(PasswordHash, Option<i64>), UsersError> {
+    ) -> Result<Prepared, UsersError> {
         let own = actor.user() == Some(id);
         let missing = if own { UsersError::CallerGone } else { UsersError::NotFound };
         let user = self.store.find(id).await?.ok_or(missing)?;
         precondition.check(&user)?;
         refuse_fields(actor, changes, Some(&user))?;
-        let checked = match &changes.current_password {
-            None if self.rules.needs_current_password(actor, id) => {
-                return Err(UsersError::CurrentPassword("current_password is needed to change the password"));
-            }
-            Some(current) if own => match self.passwords.verify(current, Some(&user.password_hash)).await? {
-                Verdict::Wrong => return Err(UsersError::CurrentPassword("current_password is not right")),
-                Verdict::Right | Verdict::RightAndRehashed(_) => Some(user.epoch),
-            },
-            _ => None,
-        };
+        let checked = self.check_current(actor, &user, changes).await?;
+        let Some(password) = &changes.password else { return Ok(Prepared { hash: None, checked }) };
         let email = changes.email.clone().unwrap_or_else(|| user.email.clone());
         let names = [
             changes.first_name.over(user.first_name.as_ref()),
             changes.last_name.over(user.last_name.as_ref()),
         ];
         let owner = Owner { email, names: names.into_iter().flatten().collect() };
-        Ok((self.passwords.hash(password, owner).await?, checked))
+        Ok(Prepared { hash: Some(self.passwords.hash(password, owner).await?), checked })
+    }
+
+    /// The user's epoch, where the current password had to be checked, and is right.
+    async fn check_current(
+        &self,
+        actor: Actor,
+        user: &User,
+        changes: &Changes,
+    ) -> Result<Option<i64>, UsersError> {
+        // Whoever has the address can have the password set anew.
+        let missing = match (&changes.password, changes.moves(user)) {
+            (Some(_), _) => "current_password is needed to change the password",
+            (None, true) => "current_password is needed to change the address",
+            (None, false) => return Ok(None),
+        };
+        match &changes.current_password {
+            None if self.rules.needs_current_password(actor, user.id) => {
+                Err(UsersError::CurrentPassword(missing))
+            }
+            Some(current) if actor.user() == Some(user.id) => {
+                match self.passwords.verify(current, Some(&user.password_hash)).await? {
+                    Verdict::Wrong => Err(UsersError::CurrentPassword("current_password is not right")),
+                    Verdict::Right | Verdict::RightAndRehashed(_) => Ok(Some(user.epoch)),
+                }
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Deletes a user.

@@ -77,7 +77,7 @@ on_both_databases! {
             assert_eq!(verify("ann@example.com").await.ok(200).body["user"]["email_verified"], true);
         }
         let account = format!("/api_v1/users/{ann}");
-        let change = async |who: crate::service::As, email: &str| service.put(&who, &account, json!({ "email": email })).await;
+        let change = async |who: crate::service::As, email: &str| service.put(&who, &account, json!({ "email": email, "current_password": PASSWORD })).await;
         // Another spelling is the same address.
         assert_eq!(change(user(ann), "Ann@example.com").await.ok(200).body["email_verified"], true);
         let moved = change(user(ann), "anna@example.com").await.ok(200);
@@ -85,6 +85,27 @@ on_both_databases! {
         verify("ann@example.com").await.problem(412);
         let vouched = change(operator(), "annette@example.com").await.ok(200);
         assert_eq!((&vouched.body["email_verified"], vouched.header("platform-address-unproved")), (&json!(true), None));
+    }
+
+    async fn an_address_has_moved_until_it_is_proved_whether_the_one_before_was_or_not(database: TestDatabase) {
+        let service = TestService::start(database).await;
+        let ann = service.user("ann@example.com").await;
+        let account = format!("/api_v1/users/{ann}");
+        let change = async |email: &str| {
+            let body = json!({ "email": email, "current_password": PASSWORD });
+            service.put(&user(ann), &account, body).await.ok(200).body["email_verified"].clone()
+        };
+        let moved = async || service.get(&gateway(), &format!("/internal/users/{ann}")).await.body["address_moved"].clone();
+        // As it was registered, which nobody has proved.
+        assert_eq!(moved().await, false);
+        for address in ["anna@example.com", "ann@example.com"] {
+            assert_eq!((change(address).await, moved().await), (json!(false), json!(true)), "{address}");
+        }
+        let verify = format!("/internal/users/{ann}/verified-address");
+        service.put(&gateway(), &verify, json!({ "email": "ann@example.com" })).await.ok(200);
+        assert_eq!(moved().await, false);
+        assert_eq!((change("anna@example.com").await, moved().await), (json!(false), json!(true)));
+        assert_eq!((change("ann@example.com").await, moved().await), (json!(true), json!(false)));
     }
 
     async fn nobody_but_the_gateway_asks(database: TestDatabase) {

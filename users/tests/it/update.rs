@@ -92,27 +92,52 @@ on_both_databases! {
         service.put(&operator(), &format!("/api_v1/users/{root}"), json!({ "password": NEW })).await.ok(200);
     }
 
+    async fn ones_own_address_changes_with_the_current_password_and_the_one_until_then_is_told(database: TestDatabase) {
+        let service = TestService::start(database).await;
+        let (ann, root) = (service.user("ann@example.com").await, service.admin("root@example.com").await);
+        for (who, address) in [(user(ann), "new@example.com"), (admin(root), "chief@example.com")] {
+            for body in [json!({ "email": address }), json!({ "email": address, "current_password": "wrong" })] {
+                for refused in [service.put(&who, ME, body.clone()).await, service.patch(&who, ME, body.clone()).await] {
+                    assert!(refused.problem(403).contains("current_password"));
+                    assert_eq!(refused.header("platform-address-left"), None);
+                }
+            }
+        }
+        let body = json!({ "email": "new@example.com", "current_password": PASSWORD });
+        let changed = service.patch(&user(ann), ME, body).await.ok(200);
+        assert_eq!(changed.header("platform-address-left"), Some(format!("{ann};unproved;ann%40example%2Ecom").as_str()));
+        assert_eq!(changed.header("platform-sessions-ended"), None);
+        // The same address once more, or in another spelling, is none of it; and an admin needs no password for another's.
+        let same = service.put(&user(ann), ME, json!({ "email": "NEW@example.com", "first_name": "Ann" })).await.ok(200);
+        assert_eq!(same.header("platform-address-left"), None);
+        let path = format!("/api_v1/users/{ann}");
+        let set = service.put(&admin(root), &path, json!({ "email": "set@example.com" })).await.ok(200);
+        assert_eq!(set.header("platform-address-left"), Some(format!("{ann};unproved;NEW%40example%2Ecom").as_str()));
+        service.put(&operator(), &format!("/api_v1/users/{root}"), json!({ "email": "chief@example.com" })).await.ok(200);
+    }
+
     async fn old_clients_change_their_password_alone_where_the_settings_say_so(database: TestDatabase) {
         let service = TestService::start_with(database, |config| config.compat_fastapi = true).await;
         let ann = service.user("ann@example.com").await;
         service.put(&user(ann), ME, json!({ "password": NEW })).await.ok(200);
         service.sign_in("ann@example.com", NEW).await.ok(200);
         service.put(&user(ann), ME, json!({ "password": PASSWORD, "current_password": "wrong" })).await.problem(403);
+        service.put(&user(ann), ME, json!({ "email": "new@example.com" })).await.ok(200);
         service.get(&user(ann), "/api_v1/users").await.ok(200);
     }
 
     async fn an_address_moves_with_its_user_and_never_to_anothers(database: TestDatabase) {
         let service = TestService::start(database).await;
         let (ann, bob) = (service.user("ann@example.com").await, service.user("bob@example.com").await);
-        let taken = service.put(&user(ann), ME, json!({ "email": "BOB@example.com" })).await;
+        let taken = service.put(&user(ann), ME, json!({ "email": "BOB@example.com", "current_password": PASSWORD })).await;
         assert_eq!(taken.problem(400), "The user with this username already exists in the system");
         let respelled = service.put(&user(ann), ME, json!({ "email": "Ann@Example.com" })).await.ok(200);
         assert_eq!(respelled.body["email"], "Ann@Example.com");
-        service.put(&user(ann), ME, json!({ "email": "new@example.com" })).await.ok(200);
+        service.put(&user(ann), ME, json!({ "email": "new@example.com", "current_password": PASSWORD })).await.ok(200);
         service.sign_in("ann@example.com", PASSWORD).await.problem(400);
         assert_eq!(service.sign_in("NEW@example.com", PASSWORD).await.ok(200).body["user"]["id"], ann);
         // The freed address goes to another user, and no token of the old one with it.
-        service.put(&user(bob), ME, json!({ "email": "ann@example.com" })).await.ok(200);
+        service.put(&user(bob), ME, json!({ "email": "ann@example.com", "current_password": PASSWORD })).await.ok(200);
         assert_eq!(service.get(&user(ann), ME).await.body["email"], "new@example.com");
     }
 

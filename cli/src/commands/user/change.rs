@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
 use super::{find, show};
+use crate::api::{Answer, Api};
 use crate::arguments::{ChangedFields, Clearable, PasswordArguments};
 use crate::connection::Connection;
 use crate::context::Context;
@@ -16,6 +17,8 @@ use crate::prompt::{self, PasswordSource};
 /// What to change of a user.
 pub(super) struct Changes {
     pub(super) email: Option<String>,
+    /// Where the caller's own password stands, for their own address.
+    pub(super) current_file: Option<PathBuf>,
     pub(super) fields: ChangedFields,
     pub(super) clear: Vec<Clearable>,
 }
@@ -27,10 +30,11 @@ pub(super) async fn update(
     user: &str,
     given: Changes,
 ) -> Outcome {
+    let current_file = given.current_file.clone();
     let patch = patch(given)?;
     let api = connection.signed_in(context).await?;
     let found = find::find(&api, user).await?;
-    let changed = api.patch(&find::path(&found), &patch).await?;
+    let changed = patched(context, &api, &find::path(&found), patch, current_file).await?;
     context.note("The user is changed.");
     show(context, &changed.body)
 }
@@ -79,8 +83,32 @@ pub(super) async fn set_active(
     show(context, &changed.body)
 }
 
-/// The detail by which the API says that one's own password changes only beside the current one.
-const CURRENT_NEEDED: &str = "current_password is needed to change the password";
+/// How the detail begins by which the API says that one's own password or address changes only beside the current password.
+const CURRENT_NEEDED: &str = "current_password is needed";
+
+/// Changes a user, beside the caller's current password where that is given or found to be needed.
+async fn patched(
+    context: &mut Context,
+    api: &Api,
+    path: &str,
+    mut patch: Value,
+    current_file: Option<PathBuf>,
+) -> Outcome<Answer> {
+    if let Some(file) = current_file {
+        patch["current_password"] =
+            json!(prompt::secret_from_file(&file, "--current-password-file")?.expose_secret());
+    }
+    match api.patch(path, &patch).await {
+        Err(failure) if failure.what.starts_with(CURRENT_NEEDED) => {
+            if !context.interactive {
+                return Err(failure.next("Add --current-password-file FILE."));
+            }
+            patch["current_password"] = json!(prompt::hidden(context, "Current password")?.expose_secret());
+            api.patch(path, &patch).await
+        }
+        changed => changed,
+    }
+}
 
 /// A password to set.
 pub(super) struct NewPassword {
@@ -107,20 +135,7 @@ pub(super) async fn set_password(
     if let Some(must_change) = must_change {
         patch["must_change_password"] = json!(must_change);
     }
-    if let Some(file) = current_file {
-        patch["current_password"] =
-            json!(prompt::secret_from_file(&file, "--current-password-file")?.expose_secret());
-    }
-    let changed = match api.patch(&find::path(&found), &patch).await {
-        Err(failure) if failure.what == CURRENT_NEEDED => {
-            if !context.interactive {
-                return Err(failure.next("Add --current-password-file FILE."));
-            }
-            patch["current_password"] = json!(prompt::hidden(context, "Current password")?.expose_secret());
-            api.patch(&find::path(&found), &patch).await?
-        }
-        changed => changed?,
-    };
+    let changed = patched(context, &api, &find::path(&found), patch, current_file).await?;
     context.note(if changed.body["must_change_password"] == json!(true) {
         "The password is set; all the user's sessions have ended. Another one must be set before the next sign-in."
     } else {
@@ -172,7 +187,7 @@ mod tests {
 
     fn changes(first_name: Option<&str>, clear: Vec<Clearable>) -> Changes {
         let fields = ChangedFields { first_name: first_name.map(str::to_owned), ..ChangedFields::default() };
-        Changes { email: None, fields, clear }
+        Changes { email: None, current_file: None, fields, clear }
     }
 
     #[test]

@@ -226,7 +226,7 @@ impl Target {
     pub(super) fn identity(&self, caller: &Verified) -> Identity {
         match self.operation.access {
             Access::Public => Identity::Nobody,
-            _ => Identity::User(caller.caller.subject.to_string()),
+            _ => Identity::User(caller.whose()),
         }
     }
 

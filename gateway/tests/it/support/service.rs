@@ -11,9 +11,9 @@ use std::{
 use contract::{
     Caller, Email, Problem, ProblemKind, Role, Timestamp, UserId,
     users::{
-        Addressed, Clearable, Credentials, IdempotencyKey, Identity, InternalApi, InternalPort, ListUsers,
-        NewCredentials, NewUser, Page, PasswordReset, SERVICE, Tagged, User, UserPatch, UserUpdate, UsersApi,
-        UsersPort,
+        Addressed, Clearable, Credentials, IdempotencyKey, Identity, InternalApi, InternalPort, LeftAddress,
+        ListUsers, NewCredentials, NewUser, Page, PasswordReset, SERVICE, Tagged, User, UserPatch,
+        UserUpdate, UsersApi, UsersPort,
         port::{Conditions, Fetched},
         types::Nullable,
     },
@@ -124,6 +124,12 @@ fn user(id: i64, email: &str, roles: Vec<Role>) -> User {
     }
 }
 
+/// Of the users here those above 2 are not verified: what is at `moved.example` is so since a change.
+fn identity(user: &User, epoch: i64) -> Identity {
+    let moved = user.email.canonical().ends_with("@moved.example") && !user.email_verified;
+    Identity { user: user.clone(), epoch, address_moved: moved }
+}
+
 fn gone() -> Problem {
     Problem::new(ProblemKind::NotFound, "The user with this username does not exist in the system")
 }
@@ -135,6 +141,7 @@ fn tagged(user: User) -> Tagged {
         sessions_ended: false,
         tokens_ended: false,
         address_unproved: false,
+        address_left: None,
     }
 }
 
@@ -193,11 +200,19 @@ impl UsersPort for Double {
         &self,
         _: &Caller,
         id: UserId,
-        _: UserPatch,
+        patch: UserPatch,
         _: Conditions,
     ) -> Result<Tagged, Problem> {
-        let users = self.0.lock().unwrap();
-        Ok(tagged(users.get(&id.0).ok_or_else(gone)?.0.clone()))
+        let mut users = self.0.lock().unwrap();
+        let (user, _) = users.get_mut(&id.0).ok_or_else(gone)?;
+        let Some(email) = patch.email else { return Ok(tagged(user.clone())) };
+        let left = LeftAddress {
+            user: id,
+            proved: user.email_verified,
+            address: std::mem::replace(&mut user.email, email),
+        };
+        user.email_verified = false;
+        Ok(Tagged { address_unproved: true, address_left: Some(Box::new(left)), ..tagged(user.clone()) })
     }
 
     async fn delete_user(&self, _: &Caller, id: UserId, _: Conditions) -> Result<(), Problem> {
@@ -218,7 +233,7 @@ impl InternalPort for Double {
         match found.filter(|(user, _)| right(user)) {
             None => Err(Problem::new(ProblemKind::Refused, "Incorrect email or password")),
             Some((user, _)) if !user.is_active => Err(Problem::new(ProblemKind::Refused, "Inactive user")),
-            Some((user, epoch)) => Ok(Identity { user: user.clone(), epoch: *epoch }),
+            Some((user, epoch)) => Ok(identity(user, *epoch)),
         }
     }
 
@@ -229,21 +244,21 @@ impl InternalPort for Double {
         let (user, epoch) = users.get_mut(&id.0).unwrap();
         user.must_change_password = false;
         *epoch += 1;
-        Ok(Identity { user: user.clone(), epoch: *epoch })
+        Ok(identity(user, *epoch))
     }
 
     async fn identify_user(&self, caller: &Caller, id: UserId) -> Result<Identity, Problem> {
         assert!(is_gateway(caller));
         let users = self.0.lock().unwrap();
         let (user, epoch) = users.get(&id.0).ok_or_else(gone)?;
-        Ok(Identity { user: user.clone(), epoch: *epoch })
+        Ok(identity(user, *epoch))
     }
 
     async fn find_user(&self, caller: &Caller, wanted: Addressed) -> Result<Identity, Problem> {
         assert!(is_gateway(caller));
         let users = self.0.lock().unwrap();
         let found = users.values().find(|(user, _)| user.email == wanted.email);
-        found.map(|(user, epoch)| Identity { user: user.clone(), epoch: *epoch }).ok_or_else(gone)
+        found.map(|(user, epoch)| identity(user, *epoch)).ok_or_else(gone)
     }
 
     async fn reset_password(
@@ -281,6 +296,6 @@ impl InternalPort for Double {
             ));
         }
         user.email_verified = true;
-        Ok(Identity { user: user.clone(), epoch: *epoch })
+        Ok(identity(user, *epoch))
     }
 }

@@ -55,8 +55,12 @@ function profile({ user, etag, path, load }) {
     field("first_name", "First name", { value: user.first_name, autocomplete: "off", optional: true, maxlength: 255 }),
     field("last_name", "Last name", { value: user.last_name, autocomplete: "off", optional: true, maxlength: 255 }),
   ];
-  const submit = async ({ email, first_name: first, last_name: last }) => {
-    await call("PATCH", path, { match: etag, body: { email, first_name: first || null, last_name: last || null } });
+  if (user.id === me()?.id) {
+    fields.push(field("current_password", "Your password", { type: "password", hint: "For another e-mail address.", autocomplete: "current-password", optional: true, maxlength: 1024 }));
+  }
+  const submit = async ({ email, first_name: first, last_name: last, current_password: current }) => {
+    const proof = current ? { current_password: current } : {};
+    await call("PATCH", path, { match: etag, body: { email, first_name: first || null, last_name: last || null, ...proof } });
     clear();
     say("The account is saved.");
     load();
