@@ -81,7 +81,8 @@ fn a_told_lifetime_holds_for_any_status_and_a_guessed_one_for_few() {
 fn a_stale_answer_is_given_out_only_within_the_windows_its_service_opened() {
     let after = |rule: &str, seconds: u64| {
         let later = now() + Duration::from_secs(seconds);
-        let judged = Judged::at(&stored(rule), later);
+        let kept = stored(rule);
+        let judged = Judged::at(&kept, later);
         (judged.reuse(&HeaderMap::new(), later), judged.stands_in(&request(&[])))
     };
     assert_eq!(after("max-age=10", 5), (Reuse::Fresh, false));
