@@ -173,9 +173,8 @@ async fn check(
     }
     if pin {
         for declared in &wanted {
-            let name = declared.settings.name.as_str();
-            pins::pin(&declared.folder, name, &pins::current(declared).await?)?;
-            context.note(&format!("Pinned {}.", pins::path(&declared.folder, name).display()));
+            pins::pin(declared, &pins::current(declared).await?)?;
+            context.note(&format!("Pinned {}.", declared.pinned_document().display()));
         }
         return Ok(());
     }

@@ -42,7 +42,7 @@ pub(super) async fn run(context: &mut Context, global: &Global, wanted: &Wanted,
     let after = format!("{before}{end}{separator}{lines}");
     let line = before.lines().count() + 1 + usize::from(!separator.is_empty());
     let origin = Origin::File { path: file.clone(), line };
-    let declared = Declared { settings: read(&table)?, origin, folder: folder.clone() };
+    let declared = Declared { settings: read(&table)?, origin, folder };
     check_name(&declared, &loaded.settings)?;
     after.parse::<DocumentMut>().map_err(|error| {
         Failure::failed(format!("{} can't be added to", file.display())).caused_by(&error)
@@ -56,12 +56,12 @@ pub(super) async fn run(context: &mut Context, global: &Global, wanted: &Wanted,
     }
     let document = pins::current(&declared).await?;
     write(&file, &after)?;
-    pins::pin(&folder, &wanted.name, &document)?;
+    pins::pin(&declared, &document)?;
     context.note(&format!(
         "{} is declared at {}:{line}, and its document pinned in {}.",
         wanted.name,
         file.display(),
-        pins::path(&folder, &wanted.name).display()
+        declared.pinned_document().display()
     ));
     show(context, &published, std::slice::from_ref(&declared))
 }
