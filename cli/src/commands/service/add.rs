@@ -11,6 +11,7 @@ use super::{pins, refused, show};
 use crate::arguments::Global;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
+use crate::run_file::RunFile;
 use crate::settings;
 
 /// What is asked for.
@@ -63,7 +64,10 @@ pub(super) async fn run(context: &mut Context, global: &Global, wanted: &Wanted,
         file.display(),
         declared.pinned_document().display()
     ));
-    show(context, &published, std::slice::from_ref(&declared))
+    show(context, &published, std::slice::from_ref(&declared))?;
+    let verb = if RunFile::of_running(&loaded.settings.run_file()).is_some() { "reload" } else { "serve" };
+    context.note(&format!("Next: platform {}{verb}", global.flags()));
+    Ok(())
 }
 
 /// A document seen from the folder of the configuration; an address stays as it is.
