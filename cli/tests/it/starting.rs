@@ -74,6 +74,27 @@ fn a_folder_that_can_not_be_used_is_told_with_path_and_mend() {
     let begun = Instant::now();
     for folder in ["file", "file/inside", "/proc/nothing"] {
         let ended = place.run(&["serve", "--data-dir", folder]).failed(1, folder);
+#[test]
+fn all_ports_in_use_are_told_at_once_and_nothing_is_made() {
+    let taken: Vec<TcpListener> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let addresses: Vec<String> = taken.iter().map(|taken| taken.local_addr().unwrap().to_string()).collect();
+    let settings = [format!("ops.listen={}", addresses[0]), format!("users.listen={}", addresses[1])];
+    let place = Place::new();
+    let ended = place.run(&["serve", "--set", &settings[0], "--set", &settings[1]]);
+    let told = ended.failed(1, "another process listens there").stderr;
+    for part in [
+        "ops.listen",
+        "users.listen",
+        "PLATFORM__OPS__LISTEN",
+        "PLATFORM__USERS__LISTEN",
+        &addresses[0],
+        &addresses[1],
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(!told.contains("gateway.listen") && !place.data().exists(), "{told}");
+}
+
         assert!(ended.stderr.contains("--data-dir"), "{ended:#?}");
     }
     assert!(begun.elapsed() < Duration::from_secs(3));
