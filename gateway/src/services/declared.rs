@@ -108,9 +108,9 @@ pub enum ServiceFault {
         /// Its name.
         service: String,
         /// Why its document can't.
-        fault: SourceFault,
+        fault: Box<SourceFault>,
         /// Why the copy can't.
-        pin: SourceFault,
+        pin: Box<SourceFault>,
     },
     /// Its document does not fit its settings.
     #[error(transparent)]

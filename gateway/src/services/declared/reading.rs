@@ -42,7 +42,11 @@ pub(super) async fn to_bind(declared: &Declared) -> Result<Value, ServiceFault> 
             );
             Ok(document)
         }
-        Err(pin) => Err(ServiceFault::Unpinned { service: service.to_string(), fault, pin }),
+        Err(pin) => Err(ServiceFault::Unpinned {
+            service: service.to_string(),
+            fault: Box::new(fault),
+            pin: Box::new(pin),
+        }),
     }
 }
 
