@@ -8,6 +8,7 @@
 mod administration;
 mod context;
 mod exchange;
+mod global;
 mod keys;
 mod listing;
 mod operation;

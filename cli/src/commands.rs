@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: Arguments, context: &mut Context) -> Outcome {
         Verb::Audit { verb } => small(audit::run(context, &global, verb)),
         Verb::Key { verb } => small(key::run(context, &global, verb)),
         Verb::Token { verb } => small(token::run(context, &global, verb)),
-        Verb::Config { verb } => config::run(context, &global, verb),
+        Verb::Config { verb } => small(config::run(context, &global, verb)),
         Verb::Service { verb } => small(service::run(context, &global, verb)),
         Verb::Routes { verb: None } => small(routes::run(context, &global)),
         Verb::Routes { verb: Some(verb) } => small(routes::explain::run(context, &global, verb)),

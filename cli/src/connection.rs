@@ -218,7 +218,7 @@ impl Connection {
     fn not_signed_in(&self, failure: Failure) -> Failure {
         if self.running.is_none() && !self.named {
             return Failure::new(Exit::Unreachable, "no platform runs here")
-                .because(format!("there is no {}", self.settings.run_file().display()))
+                .because(RunFile::absence(&self.settings.run_file()))
                 .next(
                     "Start it with `platform serve`, or sign in at one elsewhere: platform login --url URL",
                 );

@@ -59,6 +59,20 @@ impl RunFile {
         run.lives().then_some(run)
     }
 
+    /// Why no process stands behind the file, in words.
+    #[must_use]
+    pub(crate) fn absence(path: &Path) -> String {
+        let file = path.display();
+        match fs::read_to_string(path) {
+            Ok(text) => match serde_json::from_str::<Self>(&text) {
+                Ok(run) => format!("{file} names process {}, which is gone", run.pid),
+                Err(error) => format!("{file} is not what `platform serve` writes: {error}"),
+            },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => format!("there is no {file}"),
+            Err(error) => format!("{file} can't be read: {error}"),
+        }
+    }
+
     fn lives(&self) -> bool {
         let process = PathBuf::from(format!("/proc/{}", self.pid));
         // A number may have been given to another program since.
@@ -136,6 +150,9 @@ mod tests {
         };
         fs::write(&path, serde_json::to_string(&run).unwrap()).unwrap();
         assert_eq!(RunFile::of_running(&path), None);
+        assert!(RunFile::absence(&path).ends_with("platform.run names process 4000000, which is gone"));
+        fs::remove_file(&path).unwrap();
+        assert!(RunFile::absence(&path).starts_with("there is no /"));
     }
 
     #[test]

@@ -189,6 +189,7 @@ pub(crate) fn checked_gateway(
         trusted_proxies,
         mail,
         docs: gateway.docs,
+        root_leads_to_docs: !settings.compat.fastapi,
         admin: gateway.admin,
     })
 }

@@ -141,6 +141,7 @@ pub(crate) async fn parts(
         rate_limit: config.rate_limits(),
         limit: config.body_limit(),
         docs: config.docs,
+        root_leads_to_docs: config.root_leads_to_docs,
         admin: config.admin,
     })
 }

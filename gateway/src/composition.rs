@@ -152,7 +152,12 @@ pub(crate) fn public(
         }
         route = admin_page::routes(route);
     }
+    let entrance = docs && parts.root_leads_to_docs;
+    for path in docs::ROOTS.into_iter().filter(|_| entrance) {
+        paths.add(path, Method::GET);
+    }
     let route = route.nest_no_strip("/", api.into_endpoint()).map_to_response();
+    let route = docs::Entrance { inner: route, open: entrance };
     let route = Door { inner: route, bound: Arc::clone(&parts.declared), shared: Arc::new(shared(parts)) };
     let route =
         LookUpKeys { inner: route, keyring: Arc::clone(&parts.keyring), issuers: Arc::clone(&parts.issuers) };

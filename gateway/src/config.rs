@@ -95,6 +95,8 @@ pub struct Config {
     pub mail: Mail,
     /// Whether `/docs`, `/redoc` and the documents are served.
     pub docs: bool,
+    /// Whether `/` and `/api_v1`, where nothing else is, lead to `/docs`; clients of the replaced system know a 404 there.
+    pub root_leads_to_docs: bool,
     /// Whether `/admin` is served.
     pub admin: bool,
 }

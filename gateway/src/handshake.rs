@@ -26,6 +26,9 @@ use crate::upstream::Upstream;
 /// When an operation that is shut off may be tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
+/// How many times rarer a service is asked that tells no contract: it may be replaced by one that does.
+const RARER: u32 = 60;
+
 /// Fingerprints whose comparison is remembered: those of the versions that run side by side.
 const REMEMBERED: usize = 8;
 
@@ -123,25 +126,30 @@ impl Handshake {
         every: Duration,
         shutdown: CancellationToken,
     ) {
+        let mut tells = false;
         loop {
-            self.look(&upstream).await;
+            let look = self.look(&upstream).await;
+            tells |= look == Some(true);
+            let pause = if tells || look.is_none() { every } else { every * RARER };
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                () = tokio::time::sleep(every) => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
 
-    /// Looks once. What can't be reached says nothing; where nothing can be, what was found last stays.
-    pub(crate) async fn look(&self, upstream: &Upstream) {
+    /// Looks once. What can't be reached says nothing; where nothing can be, what was found last stays. Whether the service
+    /// has that path at all; nothing where that is not known.
+    pub(crate) async fn look(&self, upstream: &Upstream) -> Option<bool> {
         let mut headers = HeaderMap::new();
         if let Ok(known) = HeaderValue::try_from(format!("\"{}\"", self.fingerprint)) {
             headers.insert(header::IF_NONE_MATCH, known);
         }
         let answers = upstream.ask_each(&PathAndQuery::from_static(PATH), &headers).await;
         if answers.is_empty() {
-            return;
+            return None;
         }
+        let tells = answers.iter().any(|answer| answer.status != StatusCode::NOT_FOUND);
         let mut seen: Vec<Option<Arc<Comparison>>> = Vec::new();
         for answer in answers {
             match answer.status {
@@ -163,6 +171,7 @@ impl Handshake {
         if before.agreement != found.agreement || before.breaks != found.breaks {
             self.tell(&found);
         }
+        Some(tells)
     }
 
     /// How what is served differs; nothing where it is the same. The fingerprint is worked out here: that of the service may be

@@ -62,6 +62,8 @@ pub(crate) struct Parts {
     pub(crate) limit: BodyLimit,
     /// Whether the documents and pages are served.
     pub(crate) docs: bool,
+    /// Whether the root leads to them.
+    pub(crate) root_leads_to_docs: bool,
     /// Whether the page for administrators is.
     pub(crate) admin: bool,
     pub(crate) tunnels: Arc<Tunnels>,

@@ -127,6 +127,7 @@ impl Reloader {
             cache,
             limit: config.body_limit(),
             docs: config.docs,
+            root_leads_to_docs: config.root_leads_to_docs,
             admin: config.admin,
             ..old.clone()
         };

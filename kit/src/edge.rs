@@ -372,6 +372,8 @@ struct AccessLine<'e> {
     trace: Trace,
     method: Method,
     peer: String,
+    /// The gateway looks at the contract of each instance every few seconds.
+    is_look: bool,
     started: Instant,
     done: bool,
 }
@@ -391,6 +393,7 @@ impl<'e> AccessLine<'e> {
             trace: edge.trace(request),
             method: request.method().clone(),
             peer,
+            is_look: request.uri().path() == contract::handshake::PATH,
             started: Instant::now(),
             done: false,
         }
@@ -408,17 +411,22 @@ impl<'e> AccessLine<'e> {
         self.in_flight.dec();
         metrics::answered(self.service, operation, status, duration);
         self.export(status, operation, duration);
-        tracing::info!(
-            target: "access",
-            service = self.service,
-            request_id = self.request_id.as_str(),
-            trace_id = self.trace.trace_id(),
-            method = self.method.as_str(),
-            operation,
-            status,
-            duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
-            peer = self.peer,
-        );
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "access",
+                    service = self.service,
+                    request_id = self.request_id.as_str(),
+                    trace_id = self.trace.trace_id(),
+                    method = self.method.as_str(),
+                    operation,
+                    status,
+                    duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
+                    peer = self.peer,
+                )
+            };
+        }
+        if self.is_look && status < 400 { line!(debug) } else { line!(info) }
     }
 
     fn export(&self, status: u16, operation: &str, duration: Duration) {

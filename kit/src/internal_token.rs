@@ -37,6 +37,9 @@ const FRESH: Duration = Duration::from_millis(500);
 /// Verified tokens remembered.
 const REMEMBERED: u64 = 10_000;
 
+/// Longer than any is good for: a gateway makes one a minute for each of its callers.
+const REMEMBERED_TIME: Duration = Duration::from_mins(2);
+
 /// The claims of an internal token.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct InternalClaims {
@@ -109,7 +112,10 @@ impl InternalTokens {
         Ok(Self {
             expected: Expected::of_ours(KIND, ISSUER, service),
             keys: RemoteKeys::new("the gateway", keys_url, FRESH, KeySet::of)?,
-            verified: moka::sync::Cache::new(REMEMBERED),
+            verified: moka::sync::Cache::builder()
+                .max_capacity(REMEMBERED)
+                .time_to_live(REMEMBERED_TIME)
+                .build(),
         })
     }
 

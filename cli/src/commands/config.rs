@@ -1,5 +1,7 @@
 //! `platform config`: what is set, whether it is right, a file to start from, a schema for editors.
 
+mod declarations;
+
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -14,10 +16,10 @@ use crate::output::{Column, many, whole};
 use crate::settings;
 
 /// Runs the verb.
-pub(crate) fn run(context: &mut Context, global: &Global, verb: ConfigCommand) -> Outcome {
+pub(crate) async fn run(context: &mut Context, global: &Global, verb: ConfigCommand) -> Outcome {
     match verb {
         ConfigCommand::Show => show(context, global),
-        ConfigCommand::Check => check(context, global),
+        ConfigCommand::Check => check(context, global).await,
         ConfigCommand::Init { file, force } => init(context, &file, force),
         ConfigCommand::Schema => schema(context),
     }
@@ -39,13 +41,17 @@ fn show(context: &mut Context, global: &Global) -> Outcome {
     many(context, COLUMNS, &rows)
 }
 
-fn check(context: &mut Context, global: &Global) -> Outcome {
+async fn check(context: &mut Context, global: &Global) -> Outcome {
     let loaded = settings::load(context, global, &[])?;
+    let not_checked = declarations::examine(&loaded.settings).await?;
     let file = loaded.file.map_or_else(
         || format!("no configuration file; {} is read if it is there", kit::config::DEFAULT_FILE),
         |file| format!("read from {}", file.display()),
     );
     context.note(&format!("The configuration is right ({file})."));
+    for told in not_checked {
+        context.warn(&format!("not checked: {told}"));
+    }
     Ok(())
 }
 

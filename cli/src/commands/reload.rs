@@ -29,7 +29,7 @@ pub(crate) async fn run(context: &mut Context, global: &Global) -> Outcome {
         .collect();
     if running.is_empty() {
         return Err(Failure::new(Exit::Unreachable, "no platform runs here")
-            .because(format!("there is no {}", own.display()))
+            .because(RunFile::absence(&own))
             .next("Say by --data-dir or --config which one is meant; elsewhere send its process SIGHUP and read its log."));
     }
     for (path, run) in running {

@@ -1,5 +1,6 @@
 //! `platform serve`: services in this process, from nothing if need be, until a signal says stop.
 
+pub(crate) mod addresses;
 mod banner;
 mod reloading;
 mod running;

@@ -69,7 +69,9 @@ async fn list(context: &mut Context, settings: &Settings) -> Outcome {
     let mut rows: Vec<Value> = own.chain(declared).collect();
     let standings = standings(context, settings).await;
     for row in &mut rows {
-        let standing = standings.iter().find(|standing| standing["service"] == row["service"]);
+        let known = standings.as_deref();
+        let standing =
+            known.unwrap_or_default().iter().find(|standing| standing["service"] == row["service"]);
         // A port of 0 in the settings is one that was picked.
         if let Some(running) = standing.and_then(|standing| standing["instances"].as_array()) {
             let urls = running.iter().map(|instance| instance["url"].clone());
@@ -81,15 +83,16 @@ async fn list(context: &mut Context, settings: &Settings) -> Outcome {
         for name in ["instances", "agreement", "breaks"] {
             row[name] = standing.map_or(Value::Null, |standing| standing[name].clone());
         }
+        row["in_force"] = known.map_or(Value::Null, |_| standing.is_some().into());
     }
     many(context, COLUMNS, &rows)
 }
 
 /// How the services of the platform that runs here stand, by its operations listener; nothing where that can't be known.
-async fn standings(context: &mut Context, settings: &Settings) -> Vec<Value> {
+async fn standings(context: &mut Context, settings: &Settings) -> Option<Vec<Value>> {
     let Some(ops) = RunFile::of_running(&settings.run_file()).and_then(|run| run.ops) else {
         context.note("No platform runs here: how the instances stand is not known.");
-        return Vec::new();
+        return None;
     };
     let asked = async {
         let base = Url::parse(&settings::local_url(ops))
@@ -98,12 +101,12 @@ async fn standings(context: &mut Context, settings: &Settings) -> Vec<Value> {
     };
     match asked.await {
         Ok(mut answer) => match answer.body["services"].take() {
-            Value::Array(standings) => standings,
-            _ => Vec::new(),
+            Value::Array(standings) => Some(standings),
+            _ => None,
         },
         Err(failure) => {
             context.note(&format!("How the instances stand is not known: {}.", failure.what));
-            Vec::new()
+            None
         }
     }
 }
@@ -115,8 +118,12 @@ fn healthy(row: &Value) -> String {
     format!("{count} of {}", instances.len())
 }
 
-/// How the contract that a service serves stands to the one it was bound by; of a broken one, where.
+/// How the contract that a service serves stands to the one it was bound by; of a broken one, where. Of a service that the running
+/// platform has not read yet, that.
 fn served(row: &Value) -> String {
+    if row["in_force"] == false {
+        return "not in force: platform reload".to_owned();
+    }
     let pointers = row["breaks"].as_array().into_iter().flatten().filter_map(|one| one["pointer"].as_str());
     let pointers: Vec<&str> = pointers.collect();
     match row["agreement"].as_str() {
@@ -173,9 +180,8 @@ async fn check(
     }
     if pin {
         for declared in &wanted {
-            let name = declared.settings.name.as_str();
-            pins::pin(&declared.folder, name, &pins::current(declared).await?)?;
-            context.note(&format!("Pinned {}.", pins::path(&declared.folder, name).display()));
+            pins::pin(declared, &pins::current(declared).await?)?;
+            context.note(&format!("Pinned {}.", declared.pinned_document().display()));
         }
         return Ok(());
     }

@@ -52,7 +52,7 @@ pub(crate) async fn run(context: &mut Context, global: &Global) -> Outcome {
     });
     let Some(run) = found else {
         return Err(Failure::new(Exit::Unreachable, "no platform runs here")
-            .because(format!("there is no {}", own.display()))
+            .because(RunFile::absence(&own))
             .next("Start it with `platform serve`; `platform doctor` tells what keeps it from starting."));
     };
     let asked = ask(&run).await?;

@@ -33,7 +33,7 @@ pub(crate) async fn run(context: &mut Context, global: &Global, every: Duration)
     }
     if RunFile::of_running(&path).is_none() {
         return Err(Failure::new(Exit::Unreachable, "no platform runs here")
-            .because(format!("there is no {}", path.display()))
+            .because(RunFile::absence(&path))
             .next("Start it with `platform serve`, or say by --data-dir which one is meant."));
     }
     let keys = keys();

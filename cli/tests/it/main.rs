@@ -22,6 +22,7 @@ mod login;
 mod manners;
 mod master_key;
 mod operator;
+mod pinned;
 mod postgres;
 mod process;
 mod reload;

@@ -36,6 +36,13 @@ fn services_are_listed_with_how_their_instances_stand_where_a_platform_runs() {
     assert_eq!(listed.stderr, "");
     let table = platform.place.run(&["service", "list"]).done();
     assert!(table.stdout.contains("HEALTHY") && table.stdout.contains("1 of 1"), "{table:#?}");
+    // Every few seconds one: they would bury what others ask.
+    if std::env::var("RUST_LOG").is_err() {
+        let of_looks = |line: &&str| {
+            ["\"access\"", "\"users\"", "\"operation\":\"-\""].iter().all(|part| line.contains(part))
+        };
+        assert_eq!(platform.log().lines().find(of_looks), None);
+    }
 }
 
 #[test]
@@ -65,6 +72,27 @@ fn a_port_in_use_is_told_with_its_setting() {
         assert!(ended.stderr.contains(&address) && ended.stderr.contains(setting), "{ended:#?}");
         assert!(begun.elapsed() < Duration::from_secs(5));
     }
+}
+
+#[test]
+fn all_ports_in_use_are_told_at_once_and_nothing_is_made() {
+    let taken: Vec<TcpListener> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let addresses: Vec<String> = taken.iter().map(|taken| taken.local_addr().unwrap().to_string()).collect();
+    let settings = [format!("ops.listen={}", addresses[0]), format!("users.listen={}", addresses[1])];
+    let place = Place::new();
+    let ended = place.run(&["serve", "--set", &settings[0], "--set", &settings[1]]);
+    let told = ended.failed(1, "another process listens there").stderr;
+    for part in [
+        "ops.listen",
+        "users.listen",
+        "PLATFORM__OPS__LISTEN",
+        "PLATFORM__USERS__LISTEN",
+        &addresses[0],
+        &addresses[1],
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(!told.contains("gateway.listen") && !place.data().exists(), "{told}");
 }
 
 #[test]

@@ -39,6 +39,18 @@ fn a_running_platform_tells_how_it_stands_and_none_is_told_as_such() {
     elsewhere.run(&["status", "--url", "http://127.0.0.1:1"]).failed(5, "can't be reached");
 }
 
+#[test]
+fn one_that_was_killed_is_told_by_what_it_left_behind() {
+    let mut platform = Place::new().serve(&[]);
+    let pid = platform.child.id();
+    platform.signal("KILL");
+    platform.end();
+    for command in [["status"].as_slice(), &["reload"], &["user", "list"]] {
+        let told = platform.place.run(command).failed(5, "no platform runs here").stderr;
+        assert!(told.contains(&format!("platform.run names process {pid}, which is gone")), "{told}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_can_t_serve_is_told_with_the_reason_and_exit_code_1() {
     let gateway = TestDatabase::postgres().await;

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use contract::Problem;
+use http::{Method, StatusCode, header};
 use poem::{Endpoint, Request, Response, Result, Route};
 use poem_openapi::OpenApiService;
 use tokio::sync::Mutex;
@@ -85,6 +86,32 @@ pub(crate) fn routes(route: Route, bound: &Arc<ArcSwap<Bound>>) -> Route {
         .at("/redoc", fixed(page, REDOC_PAGE))
         .at("/redoc/start.js", fixed(SCRIPT, REDOC_START))
         .at("/redoc/redoc.js", Asset::new(redoc_script))
+}
+
+/// Where people look first, and nothing else is.
+pub(crate) const ROOTS: [&str; 2] = ["/", "/api_v1"];
+
+/// Leads from there to the page. The router could not: what is nested at its root takes `/` as well.
+pub(crate) struct Entrance<E> {
+    pub(crate) inner: E,
+    pub(crate) open: bool,
+}
+
+impl<E: Endpoint<Output = Response>> Endpoint for Entrance<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        if !self.open || !ROOTS.contains(&request.uri().path()) {
+            return self.inner.call(request).await;
+        }
+        if *request.method() != Method::GET {
+            return Err(poem::error::MethodNotAllowedError.into());
+        }
+        // Not to be kept: the pages may be turned off.
+        let answer =
+            Response::builder().status(StatusCode::SEE_OTHER).header(header::CACHE_CONTROL, "no-store");
+        Ok(answer.header(header::LOCATION, "/docs").finish())
+    }
 }
 
 /// One of the files of megabytes that the pages load, made when it is first asked for: most processes never are.

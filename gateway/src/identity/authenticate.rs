@@ -28,8 +28,11 @@ use super::{
     revocation::Revoked,
 };
 
-/// Verified tokens remembered at most.
-const REMEMBERED: u64 = 50_000;
+/// Verified tokens remembered at most. Each takes about 3 KiB, with what was made of it.
+const REMEMBERED: u64 = 20_000;
+
+/// A token that was not used for so long is forgotten: verifying it again costs less than keeping what may never come back.
+const REMEMBERED_UNUSED: Duration = Duration::from_mins(2);
 
 /// Life of an internal token.
 pub(crate) const INTERNAL_TOKEN_TIME: Duration = Duration::from_mins(1);
@@ -148,7 +151,10 @@ impl Authenticator {
             revoked,
             recent: None,
             issuers: Arc::default(),
-            remembered: moka::sync::Cache::new(REMEMBERED),
+            remembered: moka::sync::Cache::builder()
+                .max_capacity(REMEMBERED)
+                .time_to_idle(REMEMBERED_UNUSED)
+                .build(),
             anonymous: Verified::new(Caller::anonymous(), Source::None),
             gateway: Verified::new(gateway, Source::None),
         }

@@ -31,9 +31,6 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
-    /// Every purpose.
-    pub(crate) const ALL: [Self; 3] = [Self::ResetPassword, Self::Invitation, Self::VerifyAddress];
-
     /// Its name: of the stored token, of the template, of the page behind the link.
     pub(crate) fn name(self) -> &'static str {
         match self {

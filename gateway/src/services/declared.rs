@@ -14,6 +14,7 @@ mod parts;
 mod paths;
 pub(crate) mod prepare;
 mod publish;
+mod reading;
 mod router;
 mod rules;
 mod source;
@@ -32,6 +33,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+pub use self::reading::document_of;
 use self::{
     documents::Documents,
     forward::Service,
@@ -40,7 +42,6 @@ use self::{
     prepare::prepare,
     router::{Guarded, Match, RouteFault, Router},
     rules::Rules,
-    source::Source,
 };
 pub(crate) use self::{
     door::Door,
@@ -99,6 +100,18 @@ pub enum ServiceFault {
     /// Its document can't be had.
     #[error("openapi: {0}")]
     Source(#[from] SourceFault),
+    /// Neither its document nor a pinned copy of it can be had.
+    #[error(
+        "openapi: {fault}; nor is there a copy of it: {pin}. `platform service check {service} --pin` makes one while the service runs"
+    )]
+    Unpinned {
+        /// Its name.
+        service: String,
+        /// Why its document can't.
+        fault: Box<SourceFault>,
+        /// Why the copy can't.
+        pin: Box<SourceFault>,
+    },
     /// Its document does not fit its settings.
     #[error(transparent)]
     Prepare(#[from] PrepareFault),
@@ -179,23 +192,6 @@ impl Drop for Bound {
     fn drop(&mut self) {
         self.watched.cancel();
     }
-}
-
-/// The document of a service as it is written, in JSON.
-///
-/// # Errors
-/// It can't be had.
-pub async fn document_of(declared: &Declared) -> Result<Value, BindFault> {
-    read_document(declared).await.map_err(|fault| BindFault {
-        origin: declared.origin.clone(),
-        named: format!("service {}", declared.settings.name),
-        fault,
-    })
-}
-
-async fn read_document(declared: &Declared) -> Result<Value, ServiceFault> {
-    let source = Source::named(&declared.settings.openapi, &declared.folder);
-    Ok(source.read(&roots(declared)?).await?)
 }
 
 /// Whom a service is trusted by, beside the system's roots.
@@ -303,7 +299,7 @@ impl Bound {
         before: Option<&Self>,
     ) -> Result<(), ServiceFault> {
         let settings = &declared.settings;
-        let document = read_document(declared).await?;
+        let document = reading::to_bind(declared).await?;
         let handshake = Arc::new(Handshake::new(settings.name.as_str(), &document));
         let prepared = prepare(settings, document, taken)?;
         let pool = pool(declared, times)?;

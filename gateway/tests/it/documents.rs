@@ -36,8 +36,34 @@ async fn the_pages_load_nothing_from_elsewhere() {
     }
     let off = gateway::Config { docs: false, ..gateway.config.clone() };
     let off = Gateway::start(off).await;
-    for path in ["/docs", "/redoc", "/api_v1/openapi.json"] {
+    for path in ["/docs", "/redoc", "/api_v1/openapi.json", "/", "/api_v1"] {
         assert_eq!(off.get(path).send().await.unwrap().status(), 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn who_comes_to_the_root_is_led_to_the_page_unless_old_clients_know_a_404_there() {
+    let database = TestDatabase::sqlite();
+    let gateway = Gateway::start(config(&database, "http://127.0.0.1:1").await).await;
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    for path in ["/", "/api_v1", "/api_v1/"] {
+        let answer = client.get(gateway.url(path)).send().await.unwrap();
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["location"]),
+            (303, &"/docs".parse().unwrap())
+        );
+        let head = client.head(gateway.url(path)).send().await.unwrap();
+        assert_eq!(head.status(), 303, "{path}");
+        let post = client.post(gateway.url(path)).send().await.unwrap();
+        assert_eq!(
+            (post.status().as_u16(), &post.headers()["allow"]),
+            (405, &"GET, HEAD, OPTIONS".parse().unwrap())
+        );
+    }
+    let old = gateway::Config { root_leads_to_docs: false, ..gateway.config.clone() };
+    let old = Gateway::start(old).await;
+    for path in ["/", "/api_v1"] {
+        assert_eq!(old.get(path).send().await.unwrap().status(), 404, "{path}");
     }
 }
 

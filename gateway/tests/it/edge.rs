@@ -156,7 +156,7 @@ async fn a_trailing_slash_changes_nothing() {
     assert_eq!(gateway.get("/healthz/").send().await.unwrap().status(), 200);
     let login = gateway.post("/api_v1/auth/access/").json(&serde_json::json!({})).send().await.unwrap();
     assert_eq!(login.status(), 422);
-    assert_eq!(gateway.get("/").send().await.unwrap().status(), 404);
+    assert_eq!(gateway.get("/").send().await.unwrap().status(), 303);
 }
 
 #[tokio::test]

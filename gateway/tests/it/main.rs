@@ -10,6 +10,7 @@ mod composed;
 mod compression;
 mod cors;
 mod declared;
+mod documentation;
 mod documents;
 mod edge;
 mod forged;

@@ -93,6 +93,7 @@ pub(crate) async fn config(database: &TestDatabase, users_url: &str) -> Config {
             require_verified_address: false,
         },
         docs: true,
+        root_leads_to_docs: true,
         admin: true,
     }
 }

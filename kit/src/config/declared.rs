@@ -26,6 +26,14 @@ pub struct Declared {
     pub folder: PathBuf,
 }
 
+impl Declared {
+    /// Where a copy of its document is pinned: `contracts/NAME.json` beside the file.
+    #[must_use]
+    pub fn pinned_document(&self) -> PathBuf {
+        self.folder.join("contracts").join(format!("{}.json", self.settings.name))
+    }
+}
+
 /// One `[[service]]`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -3,11 +3,9 @@
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::TcpListener;
-
 use super::Installation;
 use super::finding::Finding;
-use crate::commands::serve::not_bound;
+use crate::commands::serve::{addresses::not_free, not_bound};
 
 const CHECK: &str = "listeners";
 
@@ -16,19 +14,9 @@ pub(super) async fn examine(of: &Installation) -> Vec<Finding> {
     if let Some(run) = &of.running {
         return vec![Finding::skipped(CHECK, format!("process {} holds its addresses", run.pid))];
     }
-    let mut addresses: Vec<(String, SocketAddr)> = Vec::new();
-    if of.has_gateway() {
-        addresses.push(("gateway.listen".to_owned(), of.settings.gateway.listen));
-        addresses.push(("ops.listen".to_owned(), of.settings.ops.listen));
-    }
-    let own = of.settings.own().into_iter().filter(|own| of.has(own.name));
-    addresses.extend(own.map(|own| (format!("{}.listen", own.name), own.listen)));
-    let mut findings = Vec::new();
-    for (setting, address) in &addresses {
-        if let Err(error) = TcpListener::bind(address).await {
-            findings.push(told(setting, *address, &error));
-        }
-    }
+    let not_free = not_free(&of.settings, of.has_gateway(), |name| of.has(name)).await;
+    let mut findings: Vec<Finding> =
+        not_free.iter().map(|(setting, address, error)| told(setting, *address, error)).collect();
     if findings.is_empty() {
         findings.push(Finding::good(CHECK, "every address to listen on is free"));
     }

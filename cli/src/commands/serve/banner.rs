@@ -55,35 +55,8 @@ fn text(global: &Global, settings: &Settings, run: &RunFile, fresh: bool) -> Str
     line("Data", &settings.data_dir.display().to_string());
     if run.gateway.is_some() {
         let verb = if fresh { "user create --admin" } else { "user list" };
-        let _ = write!(text, "\nNext: platform {}{verb}\n", flags(global));
+        let _ = write!(text, "\nNext: platform {}{verb}\n", global.flags());
     }
     text.push_str("Stop: Ctrl-C\n");
     text
-}
-
-/// The flags that a second command needs to find this platform.
-fn flags(global: &Global) -> String {
-    let mut flags = String::new();
-    for (flag, path) in [("--config", &global.config), ("--data-dir", &global.data_dir)] {
-        if let Some(path) = path {
-            let _ = write!(flags, "{flag} {} ", quoted(&path.display().to_string()));
-        }
-    }
-    flags
-}
-
-fn quoted(text: &str) -> String {
-    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
-    if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn a_path_can_be_pasted_into_a_shell() {
-        assert_eq!(quoted("/srv/data"), "/srv/data");
-        assert_eq!(quoted("it's here"), r"'it'\''s here'");
-    }
 }

@@ -10,7 +10,7 @@ use kit::database::DatabaseUrl;
 use kit::service::Service;
 use migration::Service as Schema;
 
-use super::Plan;
+use super::{Plan, addresses};
 use crate::commands::migrate;
 use crate::data_folder;
 use crate::failure::{Failure, Outcome};
@@ -32,6 +32,7 @@ pub(super) struct Started {
 /// Prepares and binds what the plan names.
 pub(super) async fn start(settings: &Settings, plan: &Plan) -> Outcome<Started> {
     let targets = targets(settings, plan)?;
+    refuse_taken_addresses(settings, plan).await?;
     prepare_folders(settings, plan, &targets)?;
     refuse_second(settings, plan)?;
     let mut settings = settings.clone();
@@ -121,6 +122,15 @@ pub(super) fn run_file_path(settings: &Settings, plan: &Plan) -> PathBuf {
         path.with_file_name(format!("platform-{}.run", plan.services.join("-")))
     } else {
         path
+    }
+}
+
+/// Nothing is made where not everything can be listened on. A platform that runs already holds them all.
+async fn refuse_taken_addresses(settings: &Settings, plan: &Plan) -> Outcome {
+    let not_free = addresses::not_free(settings, plan.gateway, |name| plan.services.contains(&name)).await;
+    match addresses::failure(&not_free) {
+        Some(failure) => refuse_second(settings, plan).and(Err(failure)),
+        None => Ok(()),
     }
 }
 

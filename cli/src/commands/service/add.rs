@@ -11,6 +11,7 @@ use super::{pins, refused, show};
 use crate::arguments::Global;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
+use crate::run_file::RunFile;
 use crate::settings;
 
 /// What is asked for.
@@ -42,7 +43,7 @@ pub(super) async fn run(context: &mut Context, global: &Global, wanted: &Wanted,
     let after = format!("{before}{end}{separator}{lines}");
     let line = before.lines().count() + 1 + usize::from(!separator.is_empty());
     let origin = Origin::File { path: file.clone(), line };
-    let declared = Declared { settings: read(&table)?, origin, folder: folder.clone() };
+    let declared = Declared { settings: read(&table)?, origin, folder };
     check_name(&declared, &loaded.settings)?;
     after.parse::<DocumentMut>().map_err(|error| {
         Failure::failed(format!("{} can't be added to", file.display())).caused_by(&error)
@@ -56,14 +57,17 @@ pub(super) async fn run(context: &mut Context, global: &Global, wanted: &Wanted,
     }
     let document = pins::current(&declared).await?;
     write(&file, &after)?;
-    pins::pin(&folder, &wanted.name, &document)?;
+    pins::pin(&declared, &document)?;
     context.note(&format!(
         "{} is declared at {}:{line}, and its document pinned in {}.",
         wanted.name,
         file.display(),
-        pins::path(&folder, &wanted.name).display()
+        declared.pinned_document().display()
     ));
-    show(context, &published, std::slice::from_ref(&declared))
+    show(context, &published, std::slice::from_ref(&declared))?;
+    let verb = if RunFile::of_running(&loaded.settings.run_file()).is_some() { "reload" } else { "serve" };
+    context.note(&format!("Next: platform {}{verb}", global.flags()));
+    Ok(())
 }
 
 /// A document seen from the folder of the configuration; an address stays as it is.

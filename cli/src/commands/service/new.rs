@@ -44,7 +44,8 @@ pub(super) fn run(
         return tell(context, &checkout.root, &written);
     }
     if !allow_dirty {
-        checkout.refuse_dirty()?;
+        let paths: Vec<&Path> = written.iter().map(|file| file.path.as_path()).collect();
+        checkout.refuse_dirty(&paths)?;
     }
     for file in &written {
         write(file)?;

@@ -1,7 +1,6 @@
 //! Pinned documents: what each declared service's clients were promised, in `contracts/NAME.json` beside the configuration file.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use contract::compare::{Change, Comparison, compare};
 use kit::config::Declared;
@@ -10,26 +9,18 @@ use serde_json::{Value, json};
 use super::refused_fault;
 use crate::failure::{Failure, Outcome};
 
-/// The folder.
-const FOLDER: &str = "contracts";
-
 /// What became of a service's document since it was pinned.
 pub(super) struct Compared {
     pub(super) service: String,
     pub(super) comparison: Comparison,
 }
 
-/// Where a service's document is pinned.
-pub(super) fn path(folder: &Path, service: &str) -> PathBuf {
-    folder.join(FOLDER).join(format!("{service}.json"))
-}
-
 /// Pins a document.
-pub(super) fn pin(folder: &Path, service: &str, document: &Value) -> Outcome {
-    let path = path(folder, service);
+pub(super) fn pin(declared: &Declared, document: &Value) -> Outcome {
+    let path = declared.pinned_document();
     let failed =
         |error: std::io::Error| Failure::failed(format!("can't write {}", path.display())).caused_by(&error);
-    fs::create_dir_all(folder.join(FOLDER)).map_err(failed)?;
+    fs::create_dir_all(path.parent().unwrap_or(&declared.folder)).map_err(failed)?;
     let text = serde_json::to_string_pretty(document)
         .map_err(|error| Failure::failed("the document can't be written").caused_by(&error))?;
     fs::write(&path, text + "\n").map_err(failed)
@@ -46,7 +37,7 @@ pub(super) async fn current(declared: &Declared) -> Outcome<Value> {
 /// Holds what a service has now against what was pinned; nothing where nothing was.
 pub(super) async fn compared(declared: &Declared) -> Outcome<Option<Compared>> {
     let service = declared.settings.name.to_string();
-    let path = path(&declared.folder, &service);
+    let path = declared.pinned_document();
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

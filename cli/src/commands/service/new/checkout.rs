@@ -104,16 +104,11 @@ impl Checkout {
         Ok(())
     }
 
-    /// Refuses a checkout whose changes would mix with what is written.
-    pub(super) fn refuse_dirty(&self) -> Outcome {
-        let asked = Command::new("git").args(["status", "--porcelain"]).current_dir(&self.root).output();
-        let told = asked.ok().filter(|asked| asked.status.success()).ok_or_else(|| {
-            Failure::failed(
-                "this checkout is in no git repository, so what is written could not be taken back",
-            )
-            .next("Commit it first (`git init`, `git add`, `git commit`), or add --allow-dirty.")
-        })?;
-        let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    /// Refuses a checkout whose changes would mix with what is written to these paths. Files that git does not know are no such changes
+    /// elsewhere: a data folder, notes.
+    pub(super) fn refuse_dirty(&self, written: &[&Path]) -> Outcome {
+        let of_git = self.changes(&["--untracked-files=no"], &[])?;
+        let told = of_git + &self.changes(&["--untracked-files=all"], written)?;
         match told.lines().next() {
             None => Ok(()),
             Some(first) => Err(Failure::failed("the checkout has changes that are not committed")
@@ -122,6 +117,20 @@ impl Checkout {
                     "Commit or stash them, so that `git diff` shows what is written; or add --allow-dirty.",
                 )),
         }
+    }
+
+    /// What git tells of these paths, or of all, a line each.
+    fn changes(&self, flags: &[&str], paths: &[&Path]) -> Outcome<String> {
+        let mut git = Command::new("git");
+        git.args(["--literal-pathspecs", "status", "--porcelain"]).args(flags).arg("--").args(paths);
+        let told = git.current_dir(&self.root).output().ok().filter(|told| told.status.success());
+        let told = told.ok_or_else(|| {
+            Failure::failed(
+                "this checkout is in no git repository, so what is written could not be taken back",
+            )
+            .next("Commit it first (`git init`, `git add`, `git commit`), or add --allow-dirty.")
+        })?;
+        Ok(String::from_utf8_lossy(&told.stdout).into_owned())
     }
 
     /// Numbers that are free.
@@ -156,5 +165,42 @@ impl Checkout {
             };
             context.warn(&format!("`cargo {}` has yet to be run: {fault}", arguments.join(" ")));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_changes_that_would_mix_with_what_is_written_are_in_the_way() {
+        let place = tempfile::tempdir().unwrap();
+        let checkout = Checkout { root: place.path().to_owned() };
+        let written = [place.path().join("orders/src/lib.rs"), place.path().join("Cargo.toml")];
+        let written: Vec<&Path> = written.iter().map(PathBuf::as_path).collect();
+        let git = |arguments: &[&str]| {
+            let who = ["-c", "user.name=a", "-c", "user.email=a@example.com"];
+            let done =
+                Command::new("git").args(who).args(arguments).current_dir(place.path()).output().unwrap();
+            assert!(done.status.success(), "{done:?}");
+        };
+        let put = |path: &str| {
+            let path = place.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        };
+        assert!(checkout.refuse_dirty(&written).is_err(), "no repository");
+        git(&["init", "--quiet"]);
+        put("README.md");
+        git(&["add", "README.md"]);
+        git(&["commit", "--quiet", "--message", "x"]);
+        put("platform-backup-1/manifest.json");
+        put("orders/notes.txt");
+        assert!(checkout.refuse_dirty(&written).is_ok());
+        put("orders/src/lib.rs");
+        assert!(checkout.refuse_dirty(&written).unwrap_err().text(false).contains("orders/src/lib.rs"));
+        fs::remove_file(place.path().join("orders/src/lib.rs")).unwrap();
+        fs::write(place.path().join("README.md"), "y").unwrap();
+        assert!(checkout.refuse_dirty(&written).unwrap_err().text(false).contains("README.md"));
     }
 }
