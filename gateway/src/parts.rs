@@ -27,6 +27,7 @@ use crate::{
 
 /// What the layers share. A reload makes new ones of it, in which what has state is the same.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "settings that do not exclude each other")]
 pub(crate) struct Parts {
     /// Services of the platform's own.
     pub(crate) upstreams: Typed<Arc<Upstream>>,

@@ -139,11 +139,10 @@ impl Templates {
     fn render(&self, name: &str, values: &Values<'_>) -> Result<Option<String>, BadTemplate> {
         let Ok(template) = self.environment.get_template(name) else { return Ok(None) };
         let Values { link, email, first_name, platform } = *values;
-        let values = match link {
-            Some((link, life)) => {
-                context! { link, email, first_name, valid_for => for_people(life), platform }
-            }
-            None => context! { email, first_name, platform },
+        let values = if let Some((link, life)) = link {
+            context! { link, email, first_name, valid_for => for_people(life), platform }
+        } else {
+            context! { email, first_name, platform }
         };
         template.render(values).map(Some).map_err(|error| faulty(name, error))
     }
