@@ -91,20 +91,20 @@ async fn patched(
     context: &mut Context,
     api: &Api,
     path: &str,
-    mut patch: Value,
+    mut change: Value,
     current_file: Option<PathBuf>,
 ) -> Outcome<Answer> {
     if let Some(file) = current_file {
-        patch["current_password"] =
+        change["current_password"] =
             json!(prompt::secret_from_file(&file, "--current-password-file")?.expose_secret());
     }
-    match api.patch(path, &patch).await {
+    match api.patch(path, &change).await {
         Err(failure) if failure.what.starts_with(CURRENT_NEEDED) => {
             if !context.interactive {
                 return Err(failure.next("Add --current-password-file FILE."));
             }
-            patch["current_password"] = json!(prompt::hidden(context, "Current password")?.expose_secret());
-            api.patch(path, &patch).await
+            change["current_password"] = json!(prompt::hidden(context, "Current password")?.expose_secret());
+            api.patch(path, &change).await
         }
         changed => changed,
     }
