@@ -43,11 +43,14 @@ await drive(async ({ browser, faults, check, shoot }) => {
   await page.bringToFront();
   const before = faults.length;
   const none = await attempt(page, "get", "/api/big/things7/{id}", "/api/big/things7/1", { fields: { id: "1" } });
-  // Chromium writes every refused request to the console.
-  faults.splice(before, faults.length - before, ...faults.slice(before).filter((fault) => !fault.includes("status of 503")));
   const text = page.locator(".opblock.is-open .opblock-description").filter({ hasText: "A text of a service." }).first();
   const links = await text.locator("a").evaluateAll((found) => found.map((link) => link.getAttribute("href") ?? ""));
   check(!links.some((link) => link.toLowerCase().includes("javascript:")), `what a service writes has no links that run (${links})`);
   check((await page.title()) !== "owned" && (await text.locator("script").count()) === 0, "what a service writes is shown and not run");
   check(none.status === 503 && none.shown.includes("urn:platform:problem:"), `a service that is down shows its problem (${none.status})`);
+  // Chromium writes every refused request to the console, and from version 156 on every event handler in a text that is sanitised, which
+  // the policy keeps from running in a document that is never shown as well.
+  const expected = ["status of 503", "Executing inline event handler violates"];
+  const others = faults.slice(before).filter((fault) => !expected.some((text) => fault.includes(text)));
+  faults.splice(before, faults.length - before, ...others);
 });
