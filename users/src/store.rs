@@ -1,6 +1,7 @@
 //! Users in a database, SQLite or PostgreSQL. The only place that knows tables, and the only one that reads its errors.
 
 mod entity;
+mod gathered;
 mod import;
 mod list;
 mod once;
@@ -11,11 +12,12 @@ use contract::{Email, UserId};
 use kit::database::{Database, DatabaseError, Schema, is_duplicate};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    FromQueryResult, PaginatorTrait, QueryFilter, QuerySelect,
+    FromQueryResult, PaginatorTrait, QueryFilter, QueryResult, QuerySelect,
 };
 
 use self::{
     entity::{role, user},
+    gathered::{Found, Gathered, ReadUsers},
     row::{Row, search_text},
 };
 use crate::domain::{
@@ -43,13 +45,14 @@ const ADMINS_LOCK: i64 = 0x6164_6d69_6e73;
 #[derive(Debug, Clone)]
 pub struct SqlStore {
     database: Database,
+    by_id: Gathered<Rows>,
 }
 
 impl SqlStore {
     /// Over an open database whose schema is [`SCHEMA`].
     #[must_use]
     pub fn new(database: Database) -> Self {
-        Self { database }
+        Self { by_id: Gathered::new(Rows(database.clone())), database }
     }
 
     /// Whether there is anybody who can administer: an active user with the role `admin`.
@@ -70,7 +73,7 @@ impl SqlStore {
 
 impl UserStore for SqlStore {
     async fn find(&self, id: UserId) -> Result<Option<User>, UsersError> {
-        find(self.database.reader(), id).await
+        self.by_id.find(id).await
     }
 
     async fn find_by_email(&self, email: &Email) -> Result<Option<User>, UsersError> {
@@ -136,10 +139,29 @@ impl UserStore for SqlStore {
     }
 }
 
+/// The rows of users, read where nothing is changed.
+#[derive(Debug)]
+struct Rows(Database);
+
+impl ReadUsers for Rows {
+    async fn read(&self, ids: &[UserId]) -> Result<Found, UsersError> {
+        find_all(self.0.reader(), ids).await
+    }
+}
+
 async fn find(connection: &impl ConnectionTrait, id: UserId) -> Result<Option<User>, UsersError> {
-    let statement = row::by_id(connection.get_database_backend(), id);
-    let row = Row::find_by_statement(statement).one(connection).await.map_err(failed)?;
-    row.map(User::try_from).transpose()
+    find_all(connection, &[id]).await?.remove(&id).transpose()
+}
+
+/// A row that can't be read is its own user's fault alone.
+async fn find_all(connection: &impl ConnectionTrait, ids: &[UserId]) -> Result<Found, UsersError> {
+    let statement = row::by_ids(connection.get_database_backend(), ids);
+    let rows = connection.query_all_raw(statement).await.map_err(failed)?;
+    let read = |row: QueryResult| {
+        let id = row.try_get("", "id").map(UserId).map_err(failed)?;
+        Ok((id, Row::from_query_result(&row, "").map_err(failed).and_then(User::try_from)))
+    };
+    rows.into_iter().map(read).collect()
 }
 
 /// On PostgreSQL, makes other changes of the user wait. A statement of its own: one that waited and then read would see the

@@ -1,6 +1,6 @@
 //! Between a row and a user.
 
-use std::{collections::BTreeSet, sync::LazyLock};
+use std::{collections::BTreeSet, sync::OnceLock};
 
 use contract::{Role, Timestamp, UserId};
 use sea_orm::{
@@ -9,7 +9,7 @@ use sea_orm::{
 };
 use unicode_normalization::UnicodeNormalization;
 
-use super::entity::user;
+use super::{entity::user, gathered::MOST};
 use crate::domain::{User, UsersError, password::PasswordHash};
 
 /// The roles of the row's user, in one text: one statement a user, not two.
@@ -55,16 +55,30 @@ pub(super) fn select() -> Select<user::Entity> {
         .expr_as(Expr::cust(ROLES), "roles")
 }
 
-/// The statement that reads one user, by far the most frequent of all: its text is made once.
-pub(super) fn by_id(backend: DbBackend, id: UserId) -> Statement {
-    static SQLITE: LazyLock<String> = LazyLock::new(|| text_by_id(DbBackend::Sqlite));
-    static POSTGRES: LazyLock<String> = LazyLock::new(|| text_by_id(DbBackend::Postgres));
-    let text = if backend == DbBackend::Postgres { &*POSTGRES } else { &*SQLITE };
-    Statement::from_sql_and_values(backend, text, [id.0.into()])
+/// The statement that reads these users, by far the most frequent of all: its texts are made once, for powers of two of ids, so that
+/// a connection keeps few of them prepared. The last id stands in the places that are left.
+pub(super) fn by_ids(backend: DbBackend, ids: &[UserId]) -> Statement {
+    static SQLITE: Texts = Texts([const { OnceLock::new() }; SIZES]);
+    static POSTGRES: Texts = Texts([const { OnceLock::new() }; SIZES]);
+    let texts = if backend == DbBackend::Postgres { &POSTGRES } else { &SQLITE };
+    let places = ids.len().next_power_of_two();
+    let values = ids.iter().chain(std::iter::repeat(ids.last().unwrap_or(&UserId(0)))).take(places);
+    Statement::from_sql_and_values(backend, texts.of(backend, places), values.map(|id| id.0.into()))
 }
 
-fn text_by_id(backend: DbBackend) -> String {
-    select().filter(user::Column::Id.eq(0)).build(backend).sql
+/// Of statements for 1, 2, 4 ids and so on.
+struct Texts([OnceLock<String>; SIZES]);
+
+/// How many of them there are up to [`MOST`].
+const SIZES: usize = MOST.ilog2() as usize + 1;
+
+impl Texts {
+    fn of(&self, backend: DbBackend, places: usize) -> &str {
+        self.0[places.ilog2() as usize].get_or_init(|| {
+            let ids = std::iter::repeat_n(0_i64, places);
+            select().filter(user::Column::Id.is_in(ids)).build(backend).sql
+        })
+    }
 }
 
 impl TryFrom<Row> for User {

@@ -52,6 +52,41 @@ on_both_databases! {
         assert_eq!(store.insert(new("ZOË@example.com", &[])).await, Err(UsersError::Duplicate));
     }
 
+    async fn many_reads_at_once_each_find_their_own_user(database: TestDatabase) {
+        let (store, _) = open(&database).await;
+        let mut kept = Vec::new();
+        for number in 0..70 {
+            let roles = if number % 2 == 0 { vec![Role::ADMIN] } else { Vec::new() };
+            kept.push(store.insert(new(&format!("user{number}@example.com"), &roles)).await.unwrap());
+        }
+        let reads = (0..300).map(|number| {
+            let (store, wanted) = (store.clone(), kept.get(number % 100).cloned());
+            let id = wanted.as_ref().map_or(UserId(i64::MAX - i64::try_from(number).unwrap()), |user| user.id);
+            tokio::spawn(async move { (store.find(id).await, wanted) })
+        });
+        for read in reads.collect::<Vec<_>>() {
+            let (found, wanted) = read.await.unwrap();
+            assert_eq!(found.unwrap(), wanted);
+        }
+    }
+
+    async fn a_read_sees_what_was_changed_before_it_began(database: TestDatabase) {
+        let (store, _) = open(&database).await;
+        let id = store.insert(new("a@example.com", &[])).await.unwrap().id;
+        let others = store.clone();
+        let busy = tokio::spawn(async move {
+            loop {
+                others.find(id).await.unwrap();
+            }
+        });
+        for version in 2..40 {
+            let change = |user: &User, _| Ok(Decision::Replace(Box::new(User { version, ..user.clone() })));
+            store.change(id, None, change).await.unwrap();
+            assert_eq!(store.find(id).await.unwrap().unwrap().version, version);
+        }
+        busy.abort();
+    }
+
     async fn a_decision_that_fails_changes_nothing(database: TestDatabase) {
         let (store, _) = open(&database).await;
         let kept = store.insert(new("a@example.com", &[])).await.unwrap();

@@ -1,12 +1,12 @@
 //! How the databases go about a list of 20,000 users: by an index, in each order and by each filter.
 
-use contract::Timestamp;
+use contract::{Timestamp, UserId};
 use kit::{database::Database, on_both_databases, testing::TestDatabase};
 use sea_orm::{DbBackend, Statement};
 
 use super::*;
 use crate::domain::{UserStore as _, cursor::Cursor, listing::Order};
-use crate::store::SqlStore;
+use crate::store::{SqlStore, row};
 
 const ORDERS: [&str; 8] =
     ["id", "-id", "email", "-email", "created_at", "-created_at", "updated_at,-id", "-updated_at"];
@@ -35,8 +35,11 @@ async fn filled(database: &TestDatabase) -> (SqlStore, Database) {
 }
 
 async fn plan(open: &Database, query: &impl QueryTrait) -> String {
+    explained(open, query.build(open.backend())).await
+}
+
+async fn explained(open: &Database, built: Statement) -> String {
     let backend = open.backend();
-    let built = query.build(backend);
     let (explain, column) = match backend {
         DbBackend::Sqlite => ("EXPLAIN QUERY PLAN", 3),
         _ => ("EXPLAIN (COSTS OFF)", 0),
@@ -82,6 +85,17 @@ fn reads_all(plan: &str) -> bool {
 }
 
 on_both_databases! {
+    async fn users_are_read_by_their_ids_off_the_primary_key_however_many(database: TestDatabase) {
+        let (_, open) = filled(&database).await;
+        for count in [1, 3, 64] {
+            let ids: Vec<UserId> = (0..count).map(|number| UserId(number * 300 + 1)).collect();
+            let plan = explained(&open, row::by_ids(open.backend(), &ids)).await;
+            let index = if open.backend() == DbBackend::Postgres { "users_pkey" } else { "SEARCH users USING INTEGER PRIMARY KEY" };
+            let roles = plan.contains("Seq Scan on user_roles") || plan.contains("SCAN user_roles");
+            assert!(plan.contains(index) && !reads_all(&plan) && !roles, "{count}:\n{plan}");
+        }
+    }
+
     async fn a_page_in_any_order_is_read_off_an_index_where_it_begins(database: TestDatabase) {
         let (store, open) = filled(&database).await;
         for order in ORDERS {

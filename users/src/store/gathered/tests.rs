@@ -1,0 +1,176 @@
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use contract::Timestamp;
+use tokio::sync::Semaphore;
+
+use super::*;
+use crate::domain::password::PasswordHash;
+
+/// Has the users 1 to 999, reads when it gets a permit, and writes down what it was asked.
+#[derive(Debug, Clone)]
+struct Stub(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    permits: Semaphore,
+    asked: Mutex<Vec<Vec<i64>>>,
+    is_down: AtomicBool,
+}
+
+impl ReadUsers for Stub {
+    async fn read(&self, ids: &[UserId]) -> Result<Found, UsersError> {
+        self.0.asked.lock().unwrap().push(ids.iter().map(|id| id.0).collect());
+        self.0.permits.acquire().await.unwrap().forget();
+        if self.0.is_down.load(Ordering::SeqCst) {
+            return Err(UsersError::Unavailable("down".to_owned()));
+        }
+        let here = ids.iter().filter(|id| (1..1000).contains(&id.0));
+        Ok(here.map(|id| (*id, if id.0 == 13 { Err(broken()) } else { Ok(user(*id)) })).collect())
+    }
+}
+
+impl Stub {
+    fn new(permits: usize) -> Self {
+        Self(Arc::new(State {
+            permits: Semaphore::new(permits),
+            asked: Mutex::default(),
+            is_down: AtomicBool::new(false),
+        }))
+    }
+
+    /// Waits until it was asked so often.
+    async fn asked(&self, times: usize) -> Vec<Vec<i64>> {
+        loop {
+            let asked = self.0.asked.lock().unwrap().clone();
+            if asked.len() >= times {
+                return asked;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn broken() -> UsersError {
+    UsersError::Failed("the row of user 13 holds no e-mail address".to_owned())
+}
+
+fn user(id: UserId) -> User {
+    let at = Timestamp::from_microseconds(1).unwrap();
+    User {
+        id,
+        email: format!("user{}@example.com", id.0).parse().unwrap(),
+        is_active: true,
+        first_name: None,
+        last_name: None,
+        roles: BTreeSet::new(),
+        password_hash: PasswordHash::from(String::new()),
+        must_change_password: false,
+        verified_email: None,
+        epoch: 1,
+        version: 1,
+        created_at: at,
+        updated_at: at,
+    }
+}
+
+type Read = tokio::task::JoinHandle<Result<Option<User>, UsersError>>;
+
+/// Begins these reads, all of which wait afterwards.
+async fn begin(gathered: &Gathered<Stub>, ids: impl IntoIterator<Item = i64>) -> Vec<Read> {
+    let read = |id| {
+        let gathered = gathered.clone();
+        tokio::spawn(async move { gathered.find(UserId(id)).await })
+    };
+    let reads: Vec<Read> = ids.into_iter().map(read).collect();
+    // Each gets its turn on the one thread.
+    for _ in 0..4 {
+        tokio::task::yield_now().await;
+    }
+    reads
+}
+
+async fn ids(reads: Vec<Read>) -> Vec<Option<i64>> {
+    let mut found = Vec::new();
+    for read in reads {
+        found.push(read.await.unwrap().unwrap().map(|user| user.id.0));
+    }
+    found
+}
+
+#[tokio::test]
+async fn reads_that_come_while_one_runs_are_answered_by_one_other_each_with_its_own() {
+    let stub = Stub::new(0);
+    let gathered = Gathered::new(stub.clone());
+    let first = begin(&gathered, [7]).await;
+    assert_eq!(stub.asked(1).await, [[7]]);
+    let others = begin(&gathered, [9, 3, 9, 5000]).await;
+    stub.0.permits.add_permits(2);
+    assert_eq!(ids(first).await, [Some(7)]);
+    assert_eq!(ids(others).await, [Some(9), Some(3), Some(9), None]);
+    assert_eq!(stub.asked(2).await, [vec![7], vec![3, 9, 5000]]);
+}
+
+#[tokio::test]
+async fn no_statement_reads_more_than_it_may() {
+    let stub = Stub::new(100);
+    let gathered = Gathered::new(stub.clone());
+    let reads = begin(&gathered, 1..=200).await;
+    assert_eq!(ids(reads.into_iter().skip(13).collect()).await.len(), 187);
+    let asked = stub.asked(4).await;
+    assert!(asked.iter().all(|ids| ids.len() <= MOST), "{asked:?}");
+    assert_eq!(asked.concat().into_iter().collect::<BTreeSet<_>>(), (1..=200).collect());
+}
+
+#[tokio::test]
+async fn a_row_that_cant_be_read_fails_nobody_else() {
+    let gathered = Gathered::new(Stub::new(100));
+    let mut reads = begin(&gathered, [12, 13, 14]).await;
+    assert_eq!(reads.remove(1).await.unwrap(), Err(broken()));
+    assert_eq!(ids(reads).await, [Some(12), Some(14)]);
+}
+
+#[tokio::test]
+async fn a_failed_statement_fails_those_that_waited_for_it_and_no_later_ones() {
+    let stub = Stub::new(100);
+    stub.0.is_down.store(true, Ordering::SeqCst);
+    let gathered = Gathered::new(stub.clone());
+    for read in begin(&gathered, [1, 2]).await {
+        assert_eq!(read.await.unwrap(), Err(UsersError::Unavailable("down".to_owned())));
+    }
+    stub.0.is_down.store(false, Ordering::SeqCst);
+    assert_eq!(ids(begin(&gathered, [1]).await).await, [Some(1)]);
+}
+
+#[tokio::test]
+async fn whoever_goes_away_takes_nobody_along_and_is_not_read_for() {
+    let stub = Stub::new(0);
+    let gathered = Gathered::new(stub.clone());
+    let first = begin(&gathered, [1]).await;
+    stub.asked(1).await;
+    let mut others = begin(&gathered, [2, 3]).await;
+    for gone in first.into_iter().chain([others.remove(0)]) {
+        gone.abort();
+        assert!(gone.await.unwrap_err().is_cancelled());
+    }
+    stub.0.permits.add_permits(2);
+    assert_eq!(ids(others).await, [Some(3)]);
+    assert_eq!(stub.asked(2).await, [[1], [3]]);
+}
+
+#[test]
+fn a_runtime_that_ends_within_a_statement_leaves_the_next_one_free_to_read() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let stub = Stub::new(0);
+    let gathered = Gathered::new(stub.clone());
+    let ended = runtime();
+    ended.block_on(async {
+        begin(&gathered, [1]).await;
+        stub.asked(1).await;
+    });
+    drop(ended);
+    stub.0.permits.add_permits(1);
+    assert_eq!(runtime().block_on(async { ids(begin(&gathered, [2]).await).await }), [Some(2)]);
+}
