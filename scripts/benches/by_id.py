@@ -1,7 +1,8 @@
-"""A user read by its id, straight from the users service, beside the bare driver that makes the same query on the same server."""
+"""Users read by their ids, straight from the users service, beside the bare driver that makes the same query on the same server."""
 
 import contextlib
 
+from benches.lists import HASH
 from measuring import load
 from measuring.bench import ratio
 from measuring.postgres import Postgres
@@ -10,7 +11,15 @@ from platform_process import Platform
 from rivals import floor
 
 CONNECTIONS = 64
-PATH = "/api_v1/users/1"
+#: Whose rows are read, by turns: one that is read again and again would cost less than it does.
+USERS = 1000
+SCRIPT = f"""
+local count = 0
+function request()
+  count = count + 1
+  return wrk.format("GET", "/api_v1/users/" .. count % {USERS} + 1)
+end
+"""
 ACCOUNT = "bench"
 
 
@@ -22,7 +31,7 @@ def measure(bench):
             if name == "PostgreSQL":
                 settings.update(running.enter_context(Postgres()).settings)
             whole = running.enter_context(Platform(bench.binary, settings))
-            whole.make_admin()
+            fill(whole)
             url = settings.get("users.database_url", f"sqlite://{whole.settings['data_dir']}/users.db")
             bare = running.enter_context(Process("read-by-id", lambda server: [program, server.address, url]))
             found = rounds(bench, whole, secret(whole), bare)
@@ -38,14 +47,24 @@ def rounds(bench, whole, password, bare):
     found = {"platform": [], "bare": []}
     for number in range(bench.rounds + 1):
         subjects = {
-            "platform": (whole.url("users") + PATH, [whole.process.pid], {"Authorization": f"Bearer {token(whole, password)}"}),
-            "bare": (bare.url + PATH, [bare.pid], {}),
+            "platform": (whole.url("users"), [whole.process.pid], {"Authorization": f"Bearer {token(whole, password)}"}),
+            "bare": (bare.url, [bare.pid], {}),
         }
         for name, (url, pids, fields) in subjects.items():
-            one = load.run(url, pids, bench.seconds if number else 1, CONNECTIONS, fields)
+            one = load.run(url, pids, bench.seconds if number else 1, CONNECTIONS, fields, SCRIPT)
             if number:
                 found[name].append(one)
     return {name: load.spread(each) for name, each in found.items()}
+
+
+def fill(whole):
+    """Makes the users, 1 to the last."""
+    path = whole.folder / "users.csv"
+    rows = (f"user{number}@example.com,{HASH},First{number},Last{number}" for number in range(USERS))
+    path.write_text("\n".join(["email,password_hash,first_name,last_name", *rows]) + "\n")
+    done = whole.command("user", "import", str(path))
+    if done.returncode:
+        raise RuntimeError(done.stderr)
 
 
 def secret(whole):

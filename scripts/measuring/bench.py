@@ -47,14 +47,15 @@ class Bench:
         """Seconds of a round that is one of many, or that tells enough sooner."""
         return max(1, self.seconds // 2)
 
-    def by_turns(self, subjects, connections=64, seconds=None):
-        """Rounds of each subject by turns, after a warm-up: {name: (url, pids, fields)} -> {name: spread of each measure}."""
+    def by_turns(self, subjects, connections=64, seconds=None, scripts=None):
+        """Rounds of each subject by turns, after a warm-up: {name: (url, pids, fields)} -> {name: spread of each measure}. What a
+        subject is asked can be said by Lua of its own, by its name in `scripts`."""
         rounds = {name: [] for name in subjects}
         for number in range(self.rounds + 1):
             for name, (url, pids, fields) in subjects.items():
                 length = (seconds or self.seconds) if number else WARM_UP
                 try:
-                    rounds[name].append(load.run(url, pids, length, connections, fields))
+                    rounds[name].append(load.run(url, pids, length, connections, fields, (scripts or {}).get(name, "")))
                 except Exception as error:
                     error.add_note(f"while {name} was measured")
                     raise
