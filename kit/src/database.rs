@@ -6,6 +6,7 @@
 mod copy;
 mod error;
 mod examine;
+mod held;
 mod listen;
 mod schema;
 mod url;
@@ -21,6 +22,7 @@ use sea_orm::{
 pub use self::{
     copy::copy_sqlite,
     error::{DatabaseError, is_duplicate},
+    held::Held,
     listen::notify,
     schema::Schema,
     url::{DatabaseUrl, DatabaseUrlError},
@@ -45,6 +47,7 @@ const TEST_AFTER_IDLE: Duration = Duration::from_secs(1);
 pub struct Database {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    connections: u32,
     url: DatabaseUrl,
 }
 
@@ -64,12 +67,14 @@ impl Database {
                 make_private(url).await;
                 // The writer first: it makes the file and turns on WAL, which the readers then find.
                 let writer = open(sqlite(url, 1, false)).await?;
-                let reader = open(sqlite(url, max_connections.max(1), true)).await?;
-                Ok(Self { reader, writer, url: url.clone() })
+                let connections = max_connections.max(1);
+                let reader = open(sqlite(url, connections, true)).await?;
+                Ok(Self { reader, writer, connections, url: url.clone() })
             }
             DatabaseUrl::Postgres(_) => {
-                let pool = open(postgres(url, max_connections.max(2), application)).await?;
-                Ok(Self { reader: pool.clone(), writer: pool, url: url.clone() })
+                let connections = max_connections.max(2);
+                let pool = open(postgres(url, connections, application)).await?;
+                Ok(Self { reader: pool.clone(), writer: pool, connections, url: url.clone() })
             }
         }
     }
@@ -89,13 +94,19 @@ impl Database {
         };
         options.statement_timeout(Duration::ZERO);
         let only = open(options).await?;
-        Ok(Self { reader: only.clone(), writer: only, url: url.clone() })
+        Ok(Self { reader: only.clone(), writer: only, connections: 1, url: url.clone() })
     }
 
     /// Which of the two it is.
     #[must_use]
     pub fn backend(&self) -> DbBackend {
         self.reader.get_database_backend()
+    }
+
+    /// How many connections there are for reads at most.
+    #[must_use]
+    pub fn connections(&self) -> u32 {
+        self.connections
     }
 
     /// The handle for queries that change nothing. On SQLite it can't write.

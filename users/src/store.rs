@@ -9,7 +9,7 @@ mod roles;
 mod row;
 
 use contract::{Email, UserId};
-use kit::database::{Database, DatabaseError, Schema, is_duplicate};
+use kit::database::{Database, DatabaseError, Held, Schema, is_duplicate};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
     FromQueryResult, PaginatorTrait, QueryFilter, QueryResult, QuerySelect,
@@ -52,7 +52,8 @@ impl SqlStore {
     /// Over an open database whose schema is [`SCHEMA`].
     #[must_use]
     pub fn new(database: Database) -> Self {
-        Self { by_id: Gathered::new(Rows(database.clone())), database }
+        let by_id = Gathered::new(Rows(database.clone()), database.connections());
+        Self { database, by_id }
     }
 
     /// Whether there is anybody who can administer: an active user with the role `admin`.
@@ -144,19 +145,26 @@ impl UserStore for SqlStore {
 struct Rows(Database);
 
 impl ReadUsers for Rows {
-    async fn read(&self, ids: &[UserId]) -> Result<Found, UsersError> {
-        find_all(self.0.reader(), ids).await
+    type Connection = Held;
+
+    async fn connect(&self) -> Result<Held, UsersError> {
+        self.0.hold().await.map_err(unavailable)
+    }
+
+    async fn read(&self, connection: &mut Held, ids: &[UserId]) -> Result<Found, UsersError> {
+        let query = row::by_ids(self.0.backend(), ids);
+        found(connection.rows(query.text, &query.parameters).await.map_err(unavailable)?)
     }
 }
 
 async fn find(connection: &impl ConnectionTrait, id: UserId) -> Result<Option<User>, UsersError> {
-    find_all(connection, &[id]).await?.remove(&id).transpose()
+    let backend = connection.get_database_backend();
+    let rows = connection.query_all_raw(row::by_ids(backend, &[id]).statement(backend)).await;
+    found(rows.map_err(failed)?)?.remove(&id).transpose()
 }
 
 /// A row that can't be read is its own user's fault alone.
-async fn find_all(connection: &impl ConnectionTrait, ids: &[UserId]) -> Result<Found, UsersError> {
-    let statement = row::by_ids(connection.get_database_backend(), ids);
-    let rows = connection.query_all_raw(statement).await.map_err(failed)?;
+fn found(rows: Vec<QueryResult>) -> Result<Found, UsersError> {
     let read = |row: QueryResult| {
         let id = row.try_get("", "id").map(UserId).map_err(failed)?;
         Ok((id, Row::from_query_result(&row, "").map_err(failed).and_then(User::try_from)))

@@ -55,15 +55,28 @@ pub(super) fn select() -> Select<user::Entity> {
         .expr_as(Expr::cust(ROLES), "roles")
 }
 
-/// The statement that reads these users, by far the most frequent of all: its texts are made once, for powers of two of ids, so that
-/// a connection keeps few of them prepared. The last id stands in the places that are left.
-pub(super) fn by_ids(backend: DbBackend, ids: &[UserId]) -> Statement {
+/// The statement that reads some users.
+pub(super) struct ByIds {
+    pub(super) text: &'static str,
+    pub(super) parameters: Vec<i64>,
+}
+
+/// By far the most frequent statement of all: its texts are made once, for powers of two of ids, so that a connection keeps few of them
+/// prepared. The last id stands in the places that are left.
+pub(super) fn by_ids(backend: DbBackend, ids: &[UserId]) -> ByIds {
     static SQLITE: Texts = Texts([const { OnceLock::new() }; SIZES]);
     static POSTGRES: Texts = Texts([const { OnceLock::new() }; SIZES]);
     let texts = if backend == DbBackend::Postgres { &POSTGRES } else { &SQLITE };
     let places = ids.len().next_power_of_two();
-    let values = ids.iter().chain(std::iter::repeat(ids.last().unwrap_or(&UserId(0)))).take(places);
-    Statement::from_sql_and_values(backend, texts.of(backend, places), values.map(|id| id.0.into()))
+    let left = std::iter::repeat(ids.last().unwrap_or(&UserId(0)));
+    let parameters = ids.iter().chain(left).take(places).map(|id| id.0).collect();
+    ByIds { text: texts.of(backend, places), parameters }
+}
+
+impl ByIds {
+    pub(super) fn statement(self, backend: DbBackend) -> Statement {
+        Statement::from_sql_and_values(backend, self.text, self.parameters.into_iter().map(Into::into))
+    }
 }
 
 /// Of statements for 1, 2, 4 ids and so on.
@@ -73,7 +86,7 @@ struct Texts([OnceLock<String>; SIZES]);
 const SIZES: usize = MOST.ilog2() as usize + 1;
 
 impl Texts {
-    fn of(&self, backend: DbBackend, places: usize) -> &str {
+    fn of(&'static self, backend: DbBackend, places: usize) -> &'static str {
         self.0[places.ilog2() as usize].get_or_init(|| {
             let ids = std::iter::repeat_n(0_i64, places);
             select().filter(user::Column::Id.is_in(ids)).build(backend).sql

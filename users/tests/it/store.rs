@@ -1,7 +1,12 @@
 //! The store without the service around it.
 
 use contract::{Role, Timestamp, UserId};
-use kit::{database::Database, on_both_databases, testing::TestDatabase};
+use kit::{
+    database::{Database, DatabaseError},
+    on_both_databases,
+    testing::TestDatabase,
+};
+use sea_orm::DbBackend;
 use users::{
     SqlStore,
     domain::{
@@ -67,6 +72,23 @@ on_both_databases! {
         for read in reads.collect::<Vec<_>>() {
             let (found, wanted) = read.await.unwrap();
             assert_eq!(found.unwrap(), wanted);
+        }
+    }
+
+    async fn a_held_connection_reads_by_numbers_and_can_be_had_again_once_dropped(database: TestDatabase) {
+        let (store, open) = open(&database).await;
+        let id = store.insert(new("a@example.com", &[])).await.unwrap().id;
+        let query = match open.backend() {
+            DbBackend::Postgres => "SELECT id + $1 AS sum FROM users WHERE id = $2",
+            _ => "SELECT id + ? AS sum FROM users WHERE id = ?",
+        };
+        for round in 0..=i64::from(open.connections()) {
+            let mut held = open.hold().await.unwrap();
+            let rows = held.rows(query, &[round, id.0]).await.unwrap();
+            let sums: Vec<i64> = rows.iter().map(|row| row.try_get("", "sum").unwrap()).collect();
+            assert_eq!(sums, [id.0 + round]);
+            assert!(held.rows(query, &[round, -1]).await.unwrap().is_empty());
+            assert!(matches!(held.rows("SELECT nothing FROM users", &[]).await, Err(DatabaseError::Failed(_))));
         }
     }
 

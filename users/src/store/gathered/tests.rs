@@ -1,6 +1,8 @@
+//! Which reads are answered together, and how long a connection is kept, over a stub.
+
 use std::{
     collections::BTreeSet,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use contract::Timestamp;
@@ -18,10 +20,28 @@ struct State {
     permits: Semaphore,
     asked: Mutex<Vec<Vec<i64>>>,
     is_down: AtomicBool,
+    taken: AtomicUsize,
+    given_back: AtomicUsize,
+}
+
+/// A connection.
+struct Taken(Stub);
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.0.0.given_back.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 impl ReadUsers for Stub {
-    async fn read(&self, ids: &[UserId]) -> Result<Found, UsersError> {
+    type Connection = Taken;
+
+    async fn connect(&self) -> Result<Taken, UsersError> {
+        self.0.taken.fetch_add(1, Ordering::SeqCst);
+        Ok(Taken(self.clone()))
+    }
+
+    async fn read(&self, _: &mut Taken, ids: &[UserId]) -> Result<Found, UsersError> {
         self.0.asked.lock().unwrap().push(ids.iter().map(|id| id.0).collect());
         self.0.permits.acquire().await.unwrap().forget();
         if self.0.is_down.load(Ordering::SeqCst) {
@@ -38,7 +58,14 @@ impl Stub {
             permits: Semaphore::new(permits),
             asked: Mutex::default(),
             is_down: AtomicBool::new(false),
+            taken: AtomicUsize::new(0),
+            given_back: AtomicUsize::new(0),
         }))
+    }
+
+    /// How many were taken and given back so far.
+    fn connections(&self) -> (usize, usize) {
+        (self.0.taken.load(Ordering::SeqCst), self.0.given_back.load(Ordering::SeqCst))
     }
 
     /// Waits until it was asked so often.
@@ -103,7 +130,7 @@ async fn ids(reads: Vec<Read>) -> Vec<Option<i64>> {
 #[tokio::test]
 async fn reads_that_come_while_one_runs_are_answered_by_one_other_each_with_its_own() {
     let stub = Stub::new(0);
-    let gathered = Gathered::new(stub.clone());
+    let gathered = Gathered::new(stub.clone(), 10);
     let first = begin(&gathered, [7]).await;
     assert_eq!(stub.asked(1).await, [[7]]);
     let others = begin(&gathered, [9, 3, 9, 5000]).await;
@@ -116,7 +143,7 @@ async fn reads_that_come_while_one_runs_are_answered_by_one_other_each_with_its_
 #[tokio::test]
 async fn no_statement_reads_more_than_it_may() {
     let stub = Stub::new(100);
-    let gathered = Gathered::new(stub.clone());
+    let gathered = Gathered::new(stub.clone(), 10);
     let reads = begin(&gathered, 1..=200).await;
     assert_eq!(ids(reads.into_iter().skip(13).collect()).await.len(), 187);
     let asked = stub.asked(4).await;
@@ -126,7 +153,7 @@ async fn no_statement_reads_more_than_it_may() {
 
 #[tokio::test]
 async fn a_row_that_cant_be_read_fails_nobody_else() {
-    let gathered = Gathered::new(Stub::new(100));
+    let gathered = Gathered::new(Stub::new(100), 10);
     let mut reads = begin(&gathered, [12, 13, 14]).await;
     assert_eq!(reads.remove(1).await.unwrap(), Err(broken()));
     assert_eq!(ids(reads).await, [Some(12), Some(14)]);
@@ -136,7 +163,7 @@ async fn a_row_that_cant_be_read_fails_nobody_else() {
 async fn a_failed_statement_fails_those_that_waited_for_it_and_no_later_ones() {
     let stub = Stub::new(100);
     stub.0.is_down.store(true, Ordering::SeqCst);
-    let gathered = Gathered::new(stub.clone());
+    let gathered = Gathered::new(stub.clone(), 10);
     for read in begin(&gathered, [1, 2]).await {
         assert_eq!(read.await.unwrap(), Err(UsersError::Unavailable("down".to_owned())));
     }
@@ -147,7 +174,7 @@ async fn a_failed_statement_fails_those_that_waited_for_it_and_no_later_ones() {
 #[tokio::test]
 async fn whoever_goes_away_takes_nobody_along_and_is_not_read_for() {
     let stub = Stub::new(0);
-    let gathered = Gathered::new(stub.clone());
+    let gathered = Gathered::new(stub.clone(), 10);
     let first = begin(&gathered, [1]).await;
     stub.asked(1).await;
     let mut others = begin(&gathered, [2, 3]).await;
@@ -162,9 +189,9 @@ async fn whoever_goes_away_takes_nobody_along_and_is_not_read_for() {
 
 #[test]
 fn a_runtime_that_ends_within_a_statement_leaves_the_next_one_free_to_read() {
-    let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let stub = Stub::new(0);
-    let gathered = Gathered::new(stub.clone());
+    let gathered = Gathered::new(stub.clone(), 10);
     let ended = runtime();
     ended.block_on(async {
         begin(&gathered, [1]).await;
@@ -173,4 +200,46 @@ fn a_runtime_that_ends_within_a_statement_leaves_the_next_one_free_to_read() {
     drop(ended);
     stub.0.permits.add_permits(1);
     assert_eq!(runtime().block_on(async { ids(begin(&gathered, [2]).await).await }), [Some(2)]);
+}
+
+fn with(stub: &Stub, kept: Duration) -> Gathered<Stub> {
+    Gathered { kept, ..Gathered::new(stub.clone(), 10) }
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_for_reads_that_follow_soon_until_one_fails() {
+    let stub = Stub::new(100);
+    let gathered = with(&stub, Duration::from_hours(1));
+    for id in 1..4 {
+        gathered.find(UserId(id)).await.unwrap();
+    }
+    assert_eq!(stub.connections(), (1, 0));
+    stub.0.is_down.store(true, Ordering::SeqCst);
+    gathered.find(UserId(1)).await.unwrap_err();
+    assert_eq!(stub.connections(), (1, 1));
+    gathered.find(UserId(1)).await.unwrap_err();
+    assert_eq!(stub.connections(), (2, 2));
+}
+
+#[tokio::test]
+async fn a_connection_that_nobody_asks_for_is_given_back_and_another_taken_later() {
+    let stub = Stub::new(100);
+    let gathered = with(&stub, Duration::from_millis(1));
+    for round in 1..3 {
+        gathered.find(UserId(1)).await.unwrap();
+        while stub.connections() != (round, round) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_only_connection_is_kept_from_nobody() {
+    let stub = Stub::new(100);
+    let gathered = Gathered::new(stub.clone(), 1);
+    for round in 1..4 {
+        gathered.find(UserId(1)).await.unwrap();
+        tokio::task::yield_now().await;
+        assert_eq!(stub.connections(), (round, round));
+    }
 }

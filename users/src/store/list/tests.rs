@@ -89,7 +89,7 @@ on_both_databases! {
         let (_, open) = filled(&database).await;
         for count in [1, 3, 64] {
             let ids: Vec<UserId> = (0..count).map(|number| UserId(number * 300 + 1)).collect();
-            let plan = explained(&open, row::by_ids(open.backend(), &ids)).await;
+            let plan = explained(&open, row::by_ids(open.backend(), &ids).statement(open.backend())).await;
             let index = if open.backend() == DbBackend::Postgres { "users_pkey" } else { "SEARCH users USING INTEGER PRIMARY KEY" };
             let roles = plan.contains("Seq Scan on user_roles") || plan.contains("SCAN user_roles");
             assert!(plan.contains(index) && !reads_all(&plan) && !roles, "{count}:\n{plan}");
