@@ -1,7 +1,5 @@
-"""What identity costs: tokens verified, passwords checked, tokens refreshed, and what a storm of sign-ins does to everybody else."""
+"""What tokens cost: refreshed on both databases, and read by a gateway that has seen them before or never."""
 
-import concurrent.futures
-import json
 import pathlib
 import tempfile
 import time
@@ -15,18 +13,9 @@ from rivals import nginx
 
 #: Sessions that refresh at once, each by a connection of its own.
 SESSIONS = 16
-#: Connections that sign in at once: as many as keep every core hashing, and as many as come when all come back after an outage.
-SIGNING_IN, STORM = 16, 500
-
 #: Tokens a round of cold reads, more than a second takes.
 COLD_TOKENS = 20_000
 
-#: A POST of one body.
-POST = """
-wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/json"
-wrk.body = [[%s]]
-"""
 #: Each thread has one connection, one session, and refreshes it; it writes the access tokens to a file of its own.
 REFRESH = """
 local count = 0
@@ -76,13 +65,11 @@ def measure(bench):
             time.sleep(1)
             idle = load.resident_mib(pids)
             account = platform.make_admin()
-            signing_in(bench, rounds, platform, account, found)
-            storm(bench, rounds, platform, account, found)
             refreshing(bench, rounds, platform, account, "SQLite", folder, found)
             after = load.resident_mib(pids)
-            # What the rounds of refreshing gave is not enough tokens for those of cold reads.
-            while len(access_tokens(folder)) < rounds * COLD_TOKENS:
-                refresh(platform, account, folder, 10)
+            # What the rounds of refreshing gave may not be enough tokens for a round of cold reads.
+            while len(access_tokens(folder)) < COLD_TOKENS:
+                refresh(platform, account, folder, 5)
             found["memory"] = {"idle_mib": idle, "after_mib": after}
             platform.process.terminate()
             platform.process.wait(15)
@@ -93,48 +80,7 @@ def measure(bench):
                 elsewhere = folder / "postgres"
                 elsewhere.mkdir()
                 refreshing(bench, rounds, platform, platform.make_admin(), "PostgreSQL", elsewhere, found)
-    bench.row("resident memory, idle, then after all these sign-ins", f"{idle:.1f}, then {after:.1f} MiB", "everything in one process, SQLite")
-
-
-def credentials(account):
-    return POST % json.dumps(dict(zip(("email", "password"), account)))
-
-
-def signing_in(bench, rounds, platform, account, found):
-    """Passwords checked a second."""
-    url, pids = platform.url() + "/api_v1/auth/access", [platform.process.pid]
-    runs = [load.run(url, pids, bench.seconds, SIGNING_IN, script=credentials(account)) for _ in range(rounds)]
-    found["sign_in"] = spread = load.spread(runs)
-    bench.row(
-        f"sign-ins, {SIGNING_IN} at once", f"{text(spread['requests_per_second'], '.0f')} a second",
-        f"p99 {spread['p99_ms']['median']:.0f} ms, {spread['cpu_per_10000']['median'] / 10:.1f} CPU ms each; Argon2id, 19 MiB, 2 passes",
-    )
-
-
-def storm(bench, rounds, platform, account, found):
-    """Reads while nobody signs in, and while hundreds do."""
-    pids = [platform.process.pid]
-    fields = {"Authorization": "Bearer " + platform.sign_in(*account)["access_token"]}
-    read, sign_in = platform.url() + "/api_v1/users/me", platform.url() + "/api_v1/auth/access"
-    calm, stormy, storms = [], [], []
-    for _ in range(rounds):
-        calm.append(load.run(read, pids, bench.seconds, 16, fields))
-        with concurrent.futures.ThreadPoolExecutor() as beside:
-            signing = beside.submit(
-                load.run, sign_in, pids, bench.seconds + 2, STORM, script=credentials(account), refused=True
-            )
-            time.sleep(1)
-            stormy.append(load.run(read, pids, bench.seconds, 16, fields))
-            storms.append(signing.result())
-    found["storm"] = spread = {"calm": load.spread(calm), "storm": load.spread(stormy), "sign_ins": load.spread(storms)}
-    refused = sum(one["failed"] for one in storms) / sum(one["requests"] for one in storms)
-    found["storm"]["refused"] = refused
-    for name, what in (("calm", "p99 of reads, nobody signing in"), ("storm", f"p99 of reads while {STORM} sign in at once")):
-        one = spread[name]
-        note = f"p50 {one['p50_ms']['median']:.1f} ms, {one['requests_per_second']['median']:,.0f} requests/s"
-        if name == "storm":
-            note += f"; {refused:.0%} of the sign-ins got 503"
-        bench.row(what, f"{text(one['p99_ms'], '.1f')} ms", note)
+    bench.row("resident memory, idle, then after all these refreshes", f"{idle:.1f}, then {after:.1f} MiB", "everything in one process, SQLite")
 
 
 def refreshing(bench, rounds, platform, account, database, folder, found):
@@ -164,19 +110,18 @@ def access_tokens(folder):
 def verifying(bench, rounds, platform, folder, found):
     """Reads through the gateway alone, over a stub: with one token, and with tokens that were never seen."""
     tokens = access_tokens(folder)
-    share = len(tokens) // rounds
     settings = {"gateway.public_url": ISSUER, "log.level": "warn", "data_dir": platform.settings["data_dir"]}
     warm, cold = [], []
     with nginx.stub(USER_JSON) as stub:
-        for number in range(rounds):
+        for _ in range(rounds):
+            # A new process has seen none of them.
             with Platform(bench.binary, {**settings, "users.url": stub.url}, ["gateway"]) as gateway:
                 url, pids = gateway.url() + f"/api_v1/users/{USER['id']}", [gateway.process.pid]
                 fields = {"Authorization": f"Bearer {tokens[-1]}"}
                 load.run(url, pids, 1, 64, fields)
                 warm.append(load.run(url, pids, 2, 64, fields))
-                own = tokens[number * share : (number + 1) * share]
                 for thread in range(2):
-                    (folder / f"cold.{thread}").write_text("\n".join(own[thread::2]) + "\n")
+                    (folder / f"cold.{thread}").write_text("\n".join(tokens[thread:-1:2]) + "\n")
                 cold.append(load.run(url, pids, 1, 64, script=COLD.format(folder=folder)))
     found["verify"] = {"warm": load.spread(warm), "cold": load.spread(cold)}
     for name, what in (("warm", "reads with a token seen before"), ("cold", "reads with tokens never seen before")):

@@ -87,12 +87,12 @@ def one_round(bench, folder, stub, connections, long):
         time.sleep(2)
         found["idle"] = parts(pid)
         token = whole.sign_in(*whole.make_admin())["access_token"]
-        time.sleep(2)
+        time.sleep(1)
         found["signed in"] = parts(pid)
         fields = {"Authorization": f"Bearer {token}"}
         # What is made once for all connections is made before.
-        load.run(whole.url(), [pid], 2, 64, fields, script=MIX)
-        time.sleep(2)
+        load.run(whole.url(), [pid], 1, 64, fields, script=MIX)
+        time.sleep(1)
         before = parts(pid)
         found["connected"] = connected(whole.run["gateway"], connections, token, pid)
         found["kib_a_connection"] = (found["connected"]["anonymous"] - before["anonymous"]) * 1024 / connections
