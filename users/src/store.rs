@@ -163,7 +163,7 @@ async fn find(connection: &impl ConnectionTrait, id: UserId) -> Result<Option<Us
     found(rows.map_err(failed)?)?.remove(&id).transpose()
 }
 
-/// A row that can't be read is its own user's fault alone.
+/// A row that holds no user is its own user's fault alone.
 fn found(rows: Vec<QueryResult>) -> Result<Found, UsersError> {
     let read = |row: QueryResult| {
         let id = row.try_get("", "id").map(UserId).map_err(failed)?;

@@ -1,13 +1,14 @@
 //! Reads of one user each, gathered: those that come while a statement runs are answered by the next one together.
 //!
 //! A statement costs more by what is around it (a thread or the network, twice, and a connection from the pool) than by its rows. A lone
-//! read waits for nobody. Each thread of [`kit::workers`] gathers its own, so that no request waits for another thread.
+//! read waits for nobody. Each thread of [`kit::workers`] gathers its own where there are connections enough, so that no request waits for
+//! another thread.
 
 use std::{
     collections::HashMap,
     future::Future,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use contract::UserId;
@@ -24,7 +25,14 @@ pub(super) type Found = HashMap<UserId, Result<User, UsersError>>;
 /// How long a connection is kept for the next read. Given back, it is tested, which costs as much as the read of a user.
 const KEPT: Duration = Duration::from_millis(50);
 
-/// Reads several users, each once and [`MOST`] at most.
+/// How long it is kept at all, so that the pool can end what has lived too long.
+const KEPT_AT_MOST: Duration = Duration::from_secs(10);
+
+/// Up to when a read that failed is made once more, if its connection was not taken for it: it may have been lost long ago, as after a
+/// restart of the database. One that took longer has waited in vain.
+const AGAIN_WITHIN: Duration = Duration::from_secs(1);
+
+/// Reads several users, each once and [`MOST`] at most. None of its methods waits without a limit.
 pub(super) trait ReadUsers: Send + Sync + 'static {
     /// What it reads over.
     type Connection: Send;
@@ -89,52 +97,78 @@ impl<R: ReadUsers> Gathered<R> {
         let (answer, found) = oneshot::channel();
         let place = kit::workers::place() % self.lanes.len();
         if self.lanes[place].ask(Ask { id, answer }) {
+            let reading = Reading { lanes: Arc::clone(&self.lanes), place };
             // Whoever asked first may go away; the others' reads go on.
-            tokio::spawn(self.clone().read_all(place));
+            tokio::spawn(self.clone().read_all(reading));
         }
         found.await.unwrap_or_else(|_| Err(UsersError::Unavailable("the read was given up".to_owned())))
     }
 
     /// Reads until nobody has asked for a while.
-    async fn read_all(self, place: usize) {
-        let reading = Reading(&self.lanes[place]);
+    async fn read_all(self, reading: Reading) {
         let mut connection = None;
         loop {
-            let asked = reading.0.next();
-            if !asked.is_empty() {
-                self.read(&mut connection, asked).await;
-            } else if !reading.0.more_within(self.kept).await && reading.0.end() {
+            let lane = reading.lane();
+            if lane.is_waited_for() {
+                self.read(lane, &mut connection).await;
+            } else if !lane.more_within(self.kept).await && lane.end() {
                 break;
             }
+            connection =
+                connection.filter(|(_, taken)| !self.kept.is_zero() && taken.elapsed() < KEPT_AT_MOST);
         }
         reading.done();
     }
 
-    async fn read(&self, connection: &mut Option<R::Connection>, asked: Vec<Ask>) {
+    /// Answers those who wait by one statement; where there is no connection, or nothing comes over it, all of them by the error.
+    async fn read(&self, lane: &Lane, kept: &mut Option<(R::Connection, Instant)>) {
+        let begun = Instant::now();
+        let was_kept = kept.is_some();
+        // First the connection: whoever asks while it is waited for is read with the others.
+        let mut connection = match self.connection(kept.take()).await {
+            Ok(connection) => connection,
+            Err(error) => return refuse(lane.all(), &error),
+        };
+        let asked = lane.next();
         let mut ids: Vec<UserId> = asked.iter().map(|ask| ask.id).collect();
         ids.sort_unstable();
         ids.dedup();
-        match self.found(connection, &ids).await {
-            Ok(found) => answer(asked, &found),
-            Err(error) => {
-                *connection = None;
-                for ask in asked {
-                    ask.give(Err(error.clone()));
-                }
+        let mut found = self.reader.read(&mut connection.0, &ids).await;
+        if was_kept && is_unavailable(&found) && begun.elapsed() < AGAIN_WITHIN {
+            connection = match self.connection(None).await {
+                Ok(connection) => connection,
+                Err(error) => return refuse(asked.into_iter().chain(lane.all()), &error),
+            };
+            found = self.reader.read(&mut connection.0, &ids).await;
+        }
+        match found {
+            Ok(found) => {
+                answer(asked, &found);
+                *kept = Some(connection);
             }
+            Err(error @ UsersError::Unavailable(_)) => refuse(asked.into_iter().chain(lane.all()), &error),
+            Err(error) => refuse(asked, &error),
         }
     }
 
-    async fn found(
+    async fn connection(
         &self,
-        connection: &mut Option<R::Connection>,
-        ids: &[UserId],
-    ) -> Result<Found, UsersError> {
-        let connection = match connection {
-            Some(connection) => connection,
-            None => connection.insert(self.reader.connect().await?),
-        };
-        self.reader.read(connection, ids).await
+        kept: Option<(R::Connection, Instant)>,
+    ) -> Result<(R::Connection, Instant), UsersError> {
+        match kept {
+            Some(connection) => Ok(connection),
+            None => Ok((self.reader.connect().await?, Instant::now())),
+        }
+    }
+}
+
+fn is_unavailable(found: &Result<Found, UsersError>) -> bool {
+    matches!(found, Err(UsersError::Unavailable(_)))
+}
+
+fn refuse(asked: impl IntoIterator<Item = Ask>, error: &UsersError) {
+    for ask in asked {
+        ask.give(Err(error.clone()));
     }
 }
 
@@ -163,13 +197,24 @@ impl Lane {
         !is_read
     }
 
+    fn is_waited_for(&self) -> bool {
+        self.with(|waiting| {
+            waiting.asked.retain(|ask| !ask.answer.is_closed());
+            !waiting.asked.is_empty()
+        })
+    }
+
     /// Those to read next.
     fn next(&self) -> Vec<Ask> {
         self.with(|waiting| {
-            waiting.asked.retain(|ask| !ask.answer.is_closed());
             let count = waiting.asked.len().min(MOST);
             waiting.asked.drain(..count).collect()
         })
+    }
+
+    /// All who wait.
+    fn all(&self) -> Vec<Ask> {
+        self.with(|waiting| std::mem::take(&mut waiting.asked))
     }
 
     /// Whether somebody asked within this time, or before it.
@@ -191,18 +236,27 @@ impl Lane {
 }
 
 /// That a lane is read. Where that ends before its time, with the runtime or by a panic, nobody waits for it afterwards.
-struct Reading<'a>(&'a Lane);
+struct Reading {
+    lanes: Arc<[Lane]>,
+    place: usize,
+}
 
-impl Reading<'_> {
+impl Reading {
+    fn lane(&self) -> &Lane {
+        &self.lanes[self.place]
+    }
+
     /// Nobody waited any more; somebody may again by now.
-    fn done(self) {
-        std::mem::forget(self);
+    fn done(mut self) {
+        self.lanes = Arc::new([]);
     }
 }
 
-impl Drop for Reading<'_> {
+impl Drop for Reading {
     fn drop(&mut self) {
-        self.0.with(|waiting| *waiting = Waiting::default());
+        if let Some(lane) = self.lanes.get(self.place) {
+            lane.with(|waiting| *waiting = Waiting::default());
+        }
     }
 }
 

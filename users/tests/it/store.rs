@@ -92,6 +92,20 @@ on_both_databases! {
         }
     }
 
+    async fn a_held_connection_on_which_no_rows_come_is_given_up(database: TestDatabase) {
+        let (_, open) = open(&database).await;
+        // SQLite has nothing to wait for.
+        if open.backend() == DbBackend::Postgres {
+            let mut held = open.hold().await.unwrap();
+            let waiting = held.rows("SELECT $1 FROM pg_sleep(60)", &[1]).await;
+            assert!(matches!(waiting, Err(DatabaseError::Unavailable(_))), "{waiting:?}");
+            drop(held);
+            for _ in 0..open.connections() {
+                open.hold().await.unwrap().rows("SELECT $1", &[1]).await.unwrap();
+            }
+        }
+    }
+
     async fn a_read_sees_what_was_changed_before_it_began(database: TestDatabase) {
         let (store, _) = open(&database).await;
         let id = store.insert(new("a@example.com", &[])).await.unwrap().id;
@@ -106,6 +120,7 @@ on_both_databases! {
             store.change(id, None, change).await.unwrap();
             assert_eq!(store.find(id).await.unwrap().unwrap().version, version);
         }
+        assert!(!busy.is_finished());
         busy.abort();
     }
 

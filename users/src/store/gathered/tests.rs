@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    task::Poll,
 };
 
 use contract::Timestamp;
@@ -19,7 +20,12 @@ struct Stub(Arc<State>);
 struct State {
     permits: Semaphore,
     asked: Mutex<Vec<Vec<i64>>>,
+    /// No statement succeeds.
     is_down: AtomicBool,
+    /// The next one does not.
+    is_lost: AtomicBool,
+    /// No connection is had, each time after a permit.
+    is_refusing: AtomicBool,
     taken: AtomicUsize,
     given_back: AtomicUsize,
 }
@@ -37,6 +43,10 @@ impl ReadUsers for Stub {
     type Connection = Taken;
 
     async fn connect(&self) -> Result<Taken, UsersError> {
+        if self.0.is_refusing.load(Ordering::SeqCst) {
+            self.0.permits.acquire().await.unwrap().forget();
+            return Err(down());
+        }
         self.0.taken.fetch_add(1, Ordering::SeqCst);
         Ok(Taken(self.clone()))
     }
@@ -44,8 +54,8 @@ impl ReadUsers for Stub {
     async fn read(&self, _: &mut Taken, ids: &[UserId]) -> Result<Found, UsersError> {
         self.0.asked.lock().unwrap().push(ids.iter().map(|id| id.0).collect());
         self.0.permits.acquire().await.unwrap().forget();
-        if self.0.is_down.load(Ordering::SeqCst) {
-            return Err(UsersError::Unavailable("down".to_owned()));
+        if self.0.is_down.load(Ordering::SeqCst) || self.0.is_lost.swap(false, Ordering::SeqCst) {
+            return Err(down());
         }
         let here = ids.iter().filter(|id| (1..1000).contains(&id.0));
         Ok(here.map(|id| (*id, if id.0 == 13 { Err(broken()) } else { Ok(user(*id)) })).collect())
@@ -58,6 +68,8 @@ impl Stub {
             permits: Semaphore::new(permits),
             asked: Mutex::default(),
             is_down: AtomicBool::new(false),
+            is_lost: AtomicBool::new(false),
+            is_refusing: AtomicBool::new(false),
             taken: AtomicUsize::new(0),
             given_back: AtomicUsize::new(0),
         }))
@@ -78,6 +90,10 @@ impl Stub {
             tokio::task::yield_now().await;
         }
     }
+}
+
+fn down() -> UsersError {
+    UsersError::Unavailable("down".to_owned())
 }
 
 fn broken() -> UsersError {
@@ -133,11 +149,12 @@ async fn reads_that_come_while_one_runs_are_answered_by_one_other_each_with_its_
     let gathered = Gathered::new(stub.clone(), 10);
     let first = begin(&gathered, [7]).await;
     assert_eq!(stub.asked(1).await, [[7]]);
-    let others = begin(&gathered, [9, 3, 9, 5000]).await;
+    // The same user again: what is being read may be older than what this one is to see.
+    let others = begin(&gathered, [9, 3, 9, 7, 5000]).await;
     stub.0.permits.add_permits(2);
     assert_eq!(ids(first).await, [Some(7)]);
-    assert_eq!(ids(others).await, [Some(9), Some(3), Some(9), None]);
-    assert_eq!(stub.asked(2).await, [vec![7], vec![3, 9, 5000]]);
+    assert_eq!(ids(others).await, [Some(9), Some(3), Some(9), Some(7), None]);
+    assert_eq!(stub.asked(2).await, [vec![7], vec![3, 7, 9, 5000]]);
 }
 
 #[tokio::test]
@@ -165,7 +182,7 @@ async fn a_failed_statement_fails_those_that_waited_for_it_and_no_later_ones() {
     stub.0.is_down.store(true, Ordering::SeqCst);
     let gathered = Gathered::new(stub.clone(), 10);
     for read in begin(&gathered, [1, 2]).await {
-        assert_eq!(read.await.unwrap(), Err(UsersError::Unavailable("down".to_owned())));
+        assert_eq!(read.await.unwrap(), Err(down()));
     }
     stub.0.is_down.store(false, Ordering::SeqCst);
     assert_eq!(ids(begin(&gathered, [1]).await).await, [Some(1)]);
@@ -185,6 +202,22 @@ async fn whoever_goes_away_takes_nobody_along_and_is_not_read_for() {
     stub.0.permits.add_permits(2);
     assert_eq!(ids(others).await, [Some(3)]);
     assert_eq!(stub.asked(2).await, [[1], [3]]);
+}
+
+#[test]
+fn a_runtime_that_ends_before_a_read_has_begun_leaves_the_next_one_free_to_read() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let stub = Stub::new(100);
+    let gathered = Gathered::new(stub.clone(), 10);
+    let ended = runtime();
+    ended.block_on(async {
+        let mut asked = std::pin::pin!(gathered.find(UserId(1)));
+        let polled = std::future::poll_fn(|context| Poll::Ready(asked.as_mut().poll(context)));
+        assert!(polled.await.is_pending());
+    });
+    drop(ended);
+    assert_eq!(stub.connections(), (0, 0));
+    assert_eq!(runtime().block_on(async { ids(begin(&gathered, [2]).await).await }), [Some(2)]);
 }
 
 #[test]
@@ -215,10 +248,33 @@ async fn a_connection_is_kept_for_reads_that_follow_soon_until_one_fails() {
     }
     assert_eq!(stub.connections(), (1, 0));
     stub.0.is_down.store(true, Ordering::SeqCst);
-    gathered.find(UserId(1)).await.unwrap_err();
-    assert_eq!(stub.connections(), (1, 1));
+    // Once more over a fresh one; one that is fresh already fails at once.
     gathered.find(UserId(1)).await.unwrap_err();
     assert_eq!(stub.connections(), (2, 2));
+    gathered.find(UserId(1)).await.unwrap_err();
+    assert_eq!(stub.connections(), (3, 3));
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_was_lost_meanwhile_fails_nobody() {
+    let stub = Stub::new(100);
+    let gathered = with(&stub, Duration::from_hours(1));
+    gathered.find(UserId(1)).await.unwrap();
+    stub.0.is_lost.store(true, Ordering::SeqCst);
+    assert_eq!(ids(begin(&gathered, [2, 3]).await).await, [Some(2), Some(3)]);
+    assert_eq!(stub.connections(), (2, 1));
+}
+
+#[tokio::test]
+async fn without_a_connection_all_who_wait_are_told_at_once() {
+    let stub = Stub::new(0);
+    stub.0.is_refusing.store(true, Ordering::SeqCst);
+    let gathered = Gathered::new(stub.clone(), 10);
+    let reads = begin(&gathered, 1..=200).await;
+    stub.0.permits.add_permits(1);
+    for read in reads {
+        assert_eq!(read.await.unwrap(), Err(down()));
+    }
 }
 
 #[tokio::test]
@@ -234,12 +290,17 @@ async fn a_connection_that_nobody_asks_for_is_given_back_and_another_taken_later
 }
 
 #[tokio::test]
-async fn the_only_connection_is_kept_from_nobody() {
-    let stub = Stub::new(100);
+async fn the_only_connection_is_kept_from_nobody_however_many_wait() {
+    let stub = Stub::new(0);
     let gathered = Gathered::new(stub.clone(), 1);
-    for round in 1..4 {
-        gathered.find(UserId(1)).await.unwrap();
-        tokio::task::yield_now().await;
-        assert_eq!(stub.connections(), (round, round));
+    let first = begin(&gathered, [1]).await;
+    for statements in 1..4 {
+        stub.asked(statements).await;
+        let next = begin(&gathered, [1]).await;
+        stub.0.permits.add_permits(1);
+        drop(next);
+        stub.asked(statements + 1).await;
+        assert_eq!(stub.connections(), (statements + 1, statements));
     }
+    drop(first);
 }
