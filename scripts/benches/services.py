@@ -28,7 +28,7 @@ def measure(bench):
             for name, numbers in (("none", []), ("one", [ASKED]), ("many", range(SERVICES))):
                 with started(bench, folder / name, stub, numbers) as platform:
                     starts[name].append(platform.seconds_to_ready)
-                    time.sleep(2)
+                    time.sleep(1)
                     memory[name].append(load.resident_mib([platform.process.pid]))
         one = running.enter_context(started(bench, folder / "one", stub, [ASKED]))
         many = running.enter_context(started(bench, folder / "many", stub, range(SERVICES)))

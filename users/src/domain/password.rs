@@ -1,5 +1,6 @@
 //! Passwords: which are good enough, how they are hashed and checked, and at what cost to everybody else.
 
+mod blocks;
 mod imported;
 mod policy;
 mod pool;

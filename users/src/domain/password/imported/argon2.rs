@@ -2,7 +2,9 @@
 
 use argon2::{Algorithm, Argon2, Params, Version};
 
-use super::{ImportFault, MOST_MEMORY_KIB, MOST_WORK_KIB, fields::Reader, is_same};
+use super::{
+    super::blocks::with_blocks, ImportFault, MOST_MEMORY_KIB, MOST_WORK_KIB, fields::Reader, is_same,
+};
 
 const ITERATIONS: (u32, u32) = (1, 64);
 const PARALLELISM: (u32, u32) = (1, 16);
@@ -72,6 +74,9 @@ impl Argon2Hash {
     pub(super) fn matches(&self, password: &[u8]) -> bool {
         let argon2 = Argon2::new(self.algorithm, self.version, self.params.clone());
         let mut found = vec![0; self.digest.len()];
-        argon2.hash_password_into(password, &self.salt, &mut found).is_ok() && is_same(&found, &self.digest)
+        let hashed = with_blocks(&self.params, |blocks| {
+            argon2.hash_password_into_with_memory(password, &self.salt, &mut found, blocks)
+        });
+        hashed.is_ok() && is_same(&found, &self.digest)
     }
 }
