@@ -73,7 +73,8 @@ def proxies(running, upstream):
 
 def small(bench, servers):
     """100 KB, 64 connections."""
-    found = bench.by_turns({name: ours.subject(server, f"{base}/small") for name, (server, base) in servers.items()})
+    subjects = {name: ours.subject(server, f"{base}/small") for name, (server, base) in servers.items()}
+    found = bench.by_turns(subjects, seconds=bench.shorter())
     bench.data["100 KB"] = found
     for name, spread in found.items():
         megabytes = spread["requests_per_second"]["median"] * SMALL / 1e6

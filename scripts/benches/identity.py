@@ -14,7 +14,7 @@ from rivals import nginx
 #: Sessions that refresh at once, each by a connection of its own.
 SESSIONS = 16
 #: Tokens a round of cold reads, more than a second takes.
-COLD_TOKENS = 20_000
+COLD_TOKENS = 16_000
 
 #: Each thread has one connection, one session, and refreshes it; it writes the access tokens to a file of its own.
 REFRESH = """
