@@ -365,8 +365,16 @@ async fn a_gateway_does_not_start_over_a_service_that_can_t_be_bound_and_tells_e
     }
 }
 
-#[tokio::test]
-async fn a_cached_answer_is_its_caller_s_alone_and_ends_with_a_change() {
+/// A service whose answers are kept, its gateway, and what lives as long.
+struct Cached {
+    raw: Raw,
+    gateway: Gateway,
+    _double: UsersDouble,
+    _database: TestDatabase,
+    _folder: tempfile::TempDir,
+}
+
+async fn cached() -> Cached {
     let kept = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncache-control: max-age=60, public\r\ncontent-length: 2\r\n\r\n[]";
     let raw = Raw::answering(kept).await;
     let double = UsersDouble::bind().await;
@@ -377,6 +385,13 @@ async fn a_cached_answer_is_its_caller_s_alone_and_ends_with_a_change() {
         vec![declared(folder.path(), &raw.url(), &document(), "cache = true\nstatuses = [200]")];
     let gateway = Gateway::start(config).await;
     double.serve(&gateway.url(""));
+    Cached { raw, gateway, _double: double, _database: database, _folder: folder }
+}
+
+#[tokio::test]
+async fn a_cached_answer_is_its_caller_s_alone_and_ends_with_a_change() {
+    let cached = cached().await;
+    let gateway = &cached.gateway;
     let ann = gateway.sign_in("ann@example.com").await.access;
     let bob = gateway.sign_in("bob@example.com").await.access;
     let list = async |token: &str| {
@@ -384,7 +399,7 @@ async fn a_cached_answer_is_its_caller_s_alone_and_ends_with_a_change() {
         assert_eq!(answer.status(), 200);
         let status = answer.headers()["cache-status"].to_str().unwrap().to_owned();
         assert_eq!(answer.text().await.unwrap(), "[]");
-        (status.contains("; hit"), raw.requests().await.len())
+        (status.contains("; hit"), cached.raw.requests().await.len())
     };
     assert_eq!(list(&ann).await, (false, 1));
     assert_eq!(list(&ann).await, (true, 1));
@@ -403,16 +418,8 @@ async fn a_cached_answer_is_its_caller_s_alone_and_ends_with_a_change() {
 
 #[tokio::test]
 async fn an_account_made_anew_under_a_name_and_a_token_for_less_get_no_answer_kept_for_another() {
-    let kept = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncache-control: max-age=60, public\r\ncontent-length: 2\r\n\r\n[]";
-    let raw = Raw::answering(kept).await;
-    let double = UsersDouble::bind().await;
-    let database = TestDatabase::sqlite();
-    let folder = tempfile::tempdir().unwrap();
-    let mut config = config(&database, &double.url()).await;
-    config.services =
-        vec![declared(folder.path(), &raw.url(), &document(), "cache = true\nstatuses = [200]")];
-    let gateway = Gateway::start(config).await;
-    double.serve(&gateway.url(""));
+    let cached = cached().await;
+    let gateway = &cached.gateway;
     let list = async |token: &str| {
         let answer = gateway.get("/api/echo/things").bearer_auth(token).send().await.unwrap();
         assert_eq!(answer.status(), 200);

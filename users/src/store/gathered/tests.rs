@@ -204,9 +204,12 @@ async fn whoever_goes_away_takes_nobody_along_and_is_not_read_for() {
     assert_eq!(stub.asked(2).await, [[1], [3]]);
 }
 
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
+}
+
 #[test]
 fn a_runtime_that_ends_before_a_read_has_begun_leaves_the_next_one_free_to_read() {
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let stub = Stub::new(100);
     let gathered = Gathered::new(stub.clone(), 10);
     let ended = runtime();
@@ -222,7 +225,6 @@ fn a_runtime_that_ends_before_a_read_has_begun_leaves_the_next_one_free_to_read(
 
 #[test]
 fn a_runtime_that_ends_within_a_statement_leaves_the_next_one_free_to_read() {
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let stub = Stub::new(0);
     let gathered = Gathered::new(stub.clone(), 10);
     let ended = runtime();
