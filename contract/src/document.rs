@@ -6,7 +6,7 @@
 pub mod problems;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, btree_map::Entry},
     marker::PhantomData,
 };
 
@@ -155,31 +155,33 @@ pub fn of<A: OpenApi>(policies: &[Policy]) -> Result<Value, DocumentError> {
 ///
 /// # Errors
 /// Paths, operationIds or components that clash.
-pub fn merge(about: &About, documents: &[Value]) -> Result<Value, DocumentError> {
+pub fn merge(about: &About, documents: impl IntoIterator<Item = Value>) -> Result<Value, DocumentError> {
     let mut paths = Map::new();
     let mut tags: Vec<Value> = Vec::new();
     let mut schemas = BTreeMap::from([
         ("Problem".to_owned(), problems::schema()),
         ("Violation".to_owned(), problems::violation_schema()),
     ]);
-    for document in documents {
-        for (path, item) in document.get("paths").and_then(Value::as_object).into_iter().flatten() {
-            if paths.insert(path.clone(), item.clone()).is_some() {
+    for mut document in documents {
+        for (path, item) in members(&mut document, "/paths") {
+            if paths.contains_key(&path) {
                 return Err(DocumentError::Clash(format!("the path {path}")));
             }
+            paths.insert(path, item);
         }
-        for tag in document.get("tags").and_then(Value::as_array).into_iter().flatten() {
-            if !tags.contains(tag) {
-                tags.push(tag.clone());
-            }
+        if let Some(Value::Array(own)) = document.get_mut("tags").map(Value::take) {
+            let unseen = own.into_iter().filter(|tag| !tags.contains(tag)).collect::<Vec<_>>();
+            tags.extend(unseen);
         }
-        let own = document.pointer("/components/schemas").and_then(Value::as_object);
-        for (name, schema) in own.into_iter().flatten() {
-            match schemas.insert(name.clone(), schema.clone()) {
-                Some(other) if other != *schema => {
-                    return Err(DocumentError::Clash(format!("the component {name}")));
+        for (name, schema) in members(&mut document, "/components/schemas") {
+            match schemas.entry(name) {
+                Entry::Vacant(free) => {
+                    free.insert(schema);
                 }
-                _ => {}
+                Entry::Occupied(other) if *other.get() != schema => {
+                    return Err(DocumentError::Clash(format!("the component {}", other.key())));
+                }
+                Entry::Occupied(_) => {}
             }
         }
     }
@@ -187,7 +189,7 @@ pub fn merge(about: &About, documents: &[Value]) -> Result<Value, DocumentError>
         .filter_map(|operation| operation.get("x-platform-scope")?.as_str())
         .map(|scope| (scope.to_owned(), told(scope)))
         .collect();
-    Ok(json!({
+    let mut whole = json!({
         "openapi": "3.0.3",
         "info": {
             "title": about.title,
@@ -197,9 +199,9 @@ pub fn merge(about: &About, documents: &[Value]) -> Result<Value, DocumentError>
         },
         "servers": [{ "url": "/" }],
         "tags": tags,
-        "paths": paths,
+        "paths": {},
         "components": {
-            "schemas": schemas,
+            "schemas": {},
             "securitySchemes": {
                 "bearer": {
                     "type": "http",
@@ -219,7 +221,19 @@ pub fn merge(about: &About, documents: &[Value]) -> Result<Value, DocumentError>
                 },
             },
         },
-    }))
+    });
+    // Put in after it, since `json!` copies what is named in it.
+    whole["paths"] = paths.into();
+    whole["components"]["schemas"] = schemas.into_iter().collect();
+    Ok(whole)
+}
+
+/// What the object at `pointer` holds, taken out of the document.
+fn members(document: &mut Value, pointer: &str) -> Map<String, Value> {
+    match document.pointer_mut(pointer).map(Value::take) {
+        Some(Value::Object(members)) => members,
+        _ => Map::new(),
+    }
 }
 
 fn operations(paths: &Map<String, Value>) -> impl Iterator<Item = &Value> {

@@ -1,6 +1,6 @@
 //! The merged document: the gateway's own operations and those of every bound service.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use contract::{
     ServiceName,
@@ -9,7 +9,7 @@ use contract::{
     operation::Operation,
     schema::CompileError,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     api::{
@@ -61,8 +61,7 @@ pub fn documents() -> Result<Vec<(&'static str, Value)>, DocumentError> {
 /// # Errors
 /// Documents that clash.
 pub fn public_document() -> Result<Value, DocumentError> {
-    let documents: Vec<Value> = documents()?.into_iter().map(|(_, document)| document).collect();
-    document::merge(&about(), &documents)
+    document::merge(&about(), documents()?.into_iter().map(|(_, document)| document))
 }
 
 /// A document that can't be written or compiled.
@@ -92,18 +91,16 @@ impl Builtin {
     /// [`OperationsError`].
     pub(crate) fn new() -> Result<Self, OperationsError> {
         let documents = documents()?;
-        let of = |documents: &[(&str, Value)]| -> Vec<Value> {
-            documents.iter().map(|(_, document)| document.clone()).collect()
+        let mut owners: HashMap<String, &'static str> = HashMap::new();
+        for (service, document) in &documents {
+            let paths = document.get("paths").and_then(Value::as_object).into_iter().flat_map(Map::keys);
+            owners.extend(paths.map(|path| (path.clone(), *service)));
+        }
+        let document = document::merge(&about(), documents.into_iter().map(|(_, document)| document))?;
+        let owned = |operation: Operation| {
+            (owners.get(&operation.path).copied().unwrap_or(contract::caller::GATEWAY), operation)
         };
-        let document = document::merge(&about(), &of(&documents))?;
-        let owner = |operation: &Operation| {
-            let has = |document: &Value| {
-                document.pointer("/paths").and_then(|paths| paths.get(&operation.path)).is_some()
-            };
-            documents.iter().find(|(_, document)| has(document)).map_or("gateway", |(service, _)| *service)
-        };
-        let operations =
-            Operation::all(&document)?.into_iter().map(|operation| (owner(&operation), operation)).collect();
+        let operations = Operation::all(&document)?.into_iter().map(owned).collect();
         Ok(Self { document, operations })
     }
 

@@ -139,9 +139,9 @@ impl Host {
         config: ServiceConfig,
     ) -> Result<Self, StartError> {
         let Contract { name, about, public, internal } = contract;
-        let document = document::merge(&about, &public)?.to_string();
-        let offer = Offer::new(handshake::shared(name, &public)?);
-        let operations = Operation::all(&document::merge(&about, &[public, internal].concat())?)?;
+        let document = document::merge(&about, public.clone())?.to_string();
+        let offer = Offer::new(handshake::shared(name, public.clone())?);
+        let operations = Operation::all(&document::merge(&about, public.into_iter().chain(internal))?)?;
         let tokens = InternalTokens::new(name, &config.gateway_url)
             .map_err(|error| StartError::Keys(error.to_string()))?;
         let application = format!("platform-{name}");

@@ -27,13 +27,15 @@ pub struct Compiler<'d> {
     document: &'d Value,
     schema: Schema,
     references: HashMap<String, NodeId>,
+    /// By their texts, since many schemas share few.
+    patterns: HashMap<String, Pattern>,
 }
 
 impl<'d> Compiler<'d> {
     /// A compiler for the schemas of `document`, within which every `$ref` must point.
     #[must_use]
     pub fn new(document: &'d Value) -> Self {
-        Self { document, schema: Schema::default(), references: HashMap::new() }
+        Self { document, schema: Schema::default(), references: HashMap::new(), patterns: HashMap::new() }
     }
 
     /// Everything compiled.
@@ -115,7 +117,7 @@ impl<'d> Compiler<'d> {
         Ok(Node {
             types,
             one_of_values,
-            string: string_rules(map, pointer)?,
+            string: self.string_rules(map, pointer)?,
             number: number_rules(map),
             array: ArrayRules {
                 items: self.child(map, "items", pointer)?,
@@ -160,6 +162,29 @@ impl<'d> Compiler<'d> {
             minimum_properties: count(map, "minProperties").unwrap_or(0),
             maximum_properties: count(map, "maxProperties"),
         })
+    }
+
+    fn string_rules(&mut self, map: &Map<String, Value>, pointer: &str) -> Result<StringRules, CompileError> {
+        let pattern = map.get("pattern").and_then(Value::as_str);
+        let pattern = pattern.map(|text| self.pattern(text)).transpose().map_err(|error| CompileError {
+            pointer: format!("{pointer}/pattern"),
+            reason: format!("is no regular expression this platform can run: {error}"),
+        })?;
+        Ok(StringRules {
+            minimum_length: count(map, "minLength").unwrap_or(0),
+            maximum_length: count(map, "maxLength"),
+            pattern,
+            format: map.get("format").and_then(Value::as_str).and_then(Format::named),
+        })
+    }
+
+    fn pattern(&mut self, text: &str) -> Result<Pattern, fancy_regex::Error> {
+        if let Some(known) = self.patterns.get(text) {
+            return Ok(known.clone());
+        }
+        let pattern = Pattern::new(text)?;
+        self.patterns.insert(text.to_owned(), pattern.clone());
+        Ok(pattern)
     }
 
     fn child(
@@ -221,22 +246,6 @@ fn types(map: &Map<String, Value>, pointer: &str) -> Result<Types, CompileError>
             .try_fold(Types::NONE, |sum, name| Ok(sum.or(named(name.as_str().unwrap_or_default())?))),
         Some(other) => Err(fail(&other.to_string())),
     }
-}
-
-fn string_rules(map: &Map<String, Value>, pointer: &str) -> Result<StringRules, CompileError> {
-    let pattern = match map.get("pattern") {
-        Some(Value::String(pattern)) => Some(Pattern::new(pattern).map_err(|error| CompileError {
-            pointer: format!("{pointer}/pattern"),
-            reason: format!("is no regular expression this platform can run: {error}"),
-        })?),
-        _ => None,
-    };
-    Ok(StringRules {
-        minimum_length: count(map, "minLength").unwrap_or(0),
-        maximum_length: count(map, "maxLength"),
-        pattern,
-        format: map.get("format").and_then(Value::as_str).and_then(Format::named),
-    })
 }
 
 /// Both spellings of an exclusive bound: a boolean beside the bound (3.0), a number of its own (3.1).

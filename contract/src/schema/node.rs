@@ -122,7 +122,7 @@ pub(super) struct StringRules {
 }
 
 /// A regular expression; look-around and back-references, which ECMA-262 has, cost the slower engine.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Pattern {
     Linear(Regex),
     Backtracking(fancy_regex::Regex),

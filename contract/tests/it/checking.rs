@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 fn operation(id: &str) -> Operation {
     let document = contract::document::merge(
         &contract::document::About { title: "t".into(), version: "1".into(), description: "d".into() },
-        &[users::document().unwrap()],
+        [users::document().unwrap()],
     )
     .unwrap();
     Operation::all(&document).unwrap().into_iter().find(|operation| operation.id == id).unwrap()

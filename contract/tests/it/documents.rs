@@ -14,19 +14,19 @@ fn about() -> About {
 
 #[test]
 fn the_users_document_is_the_reviewed_one() {
-    let document = merge(&about(), &users::documents().unwrap()).unwrap();
+    let document = merge(&about(), users::documents().unwrap()).unwrap();
     insta::assert_json_snapshot!("users", document);
 }
 
 #[test]
 fn the_internal_document_is_the_reviewed_one() {
-    let document = merge(&about(), &[users::internal_document().unwrap()]).unwrap();
+    let document = merge(&about(), [users::internal_document().unwrap()]).unwrap();
     insta::assert_json_snapshot!("users_internal", document);
 }
 
 #[test]
 fn every_operation_compiles_with_its_access_and_its_problems() {
-    let document = merge(&about(), &users::documents().unwrap()).unwrap();
+    let document = merge(&about(), users::documents().unwrap()).unwrap();
     let operations = Operation::all(&document).unwrap();
     assert_eq!(
         operations.len(),
@@ -57,13 +57,13 @@ fn an_operation_that_looks_at_tokens_needs_a_scope() {
 
 #[test]
 fn the_document_is_the_same_each_time_it_is_written() {
-    let write = || serde_json::to_string(&merge(&about(), &[users::document().unwrap()]).unwrap()).unwrap();
+    let write = || serde_json::to_string(&merge(&about(), [users::document().unwrap()]).unwrap()).unwrap();
     assert_eq!(write(), write());
 }
 
 #[test]
 fn documents_that_hold_the_same_path_are_not_merged() {
     let document = users::document().unwrap();
-    let fault = merge(&about(), &[document.clone(), document]).unwrap_err();
+    let fault = merge(&about(), [document.clone(), document]).unwrap_err();
     assert!(fault.to_string().contains("/api_v1/users"), "{fault}");
 }

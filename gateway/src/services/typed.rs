@@ -53,7 +53,7 @@ macro_rules! bind {
         /// An operation without a policy, or documents that clash.
         pub(crate) fn shared(service: &str) -> Result<Value, DocumentError> {
             $(if service == contract::$service::SERVICE {
-                return handshake::shared(service, &contract::$service::documents()?);
+                return handshake::shared(service, contract::$service::documents()?);
             })+
             Ok(Value::Null)
         }

@@ -8,13 +8,12 @@ use serde_json::Value;
 #[test]
 fn the_gateway_s_own_document_is_the_reviewed_one() {
     let documents = gateway::documents().unwrap();
-    let own: Vec<Value> = documents
+    let own = documents
         .into_iter()
         .filter(|(service, _)| *service == contract::caller::GATEWAY)
-        .map(|(_, document)| document)
-        .collect();
+        .map(|(_, document)| document);
     let about = About { title: "Gateway".into(), version: "1".into(), description: "The gateway.".into() };
-    insta::assert_json_snapshot!("gateway", contract::document::merge(&about, &own).unwrap());
+    insta::assert_json_snapshot!("gateway", contract::document::merge(&about, own).unwrap());
 }
 
 #[test]

@@ -140,7 +140,7 @@ async fn a_service_that_tells_no_contract_is_left_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_of_the_platform_s_own_is_held_to_the_contract_the_gateway_was_built_with() {
-    let bound = contract::handshake::shared("users", &contract::users::documents().unwrap()).unwrap();
+    let bound = contract::handshake::shared("users", contract::users::documents().unwrap()).unwrap();
     let service = Service::start(Some(bound.clone())).await;
     let database = TestDatabase::sqlite();
     let mut config = config(&database, &service.url).await;

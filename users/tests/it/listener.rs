@@ -29,7 +29,7 @@ on_both_databases! {
         let service = TestService::start(database).await;
         let url = format!("http://{}{}", service.address, contract::handshake::PATH);
         let told = service.send(service.client.get(&url)).await.ok(200);
-        let shared = contract::handshake::shared("users", &contract::users::documents().unwrap()).unwrap();
+        let shared = contract::handshake::shared("users", contract::users::documents().unwrap()).unwrap();
         let offer: contract::handshake::Offer = serde_json::from_value(told.body.clone()).unwrap();
         assert_eq!(offer, contract::handshake::Offer::new(shared));
         let tag = format!("\"{}\"", offer.fingerprint);

@@ -76,7 +76,7 @@ fn document() -> Value {
         Policy::new("place_order", Access::SignedIn, &[]).scope("orders:write"),
     ];
     let about = About { title: "Orders".into(), version: "1".into(), description: "Orders.".into() };
-    document::merge(&about, &[document::of::<OrdersApi>(&policies).unwrap()]).unwrap()
+    document::merge(&about, [document::of::<OrdersApi>(&policies).unwrap()]).unwrap()
 }
 
 /// A service that answers every request alike, and a gateway that binds the contract to it.

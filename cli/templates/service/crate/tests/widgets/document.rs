@@ -9,7 +9,7 @@ use contract::{
 #[test]
 fn every_operation_is_documented_with_its_access_and_its_scope() {
     let about = About { title: "Widgets".into(), version: "1".into(), description: "Widgets.".into() };
-    let document = merge(&about, &wire::documents().unwrap()).unwrap();
+    let document = merge(&about, wire::documents().unwrap()).unwrap();
     let operations = Operation::all(&document).unwrap();
     let found: Vec<(&str, &str)> = operations
         .iter()
