@@ -6,11 +6,12 @@
 //!    `Compressed` stands next, so that everything inside sees entity tags and bodies as they are.
 //! 3. `LookUpKeys`: the key of a token that was signed a moment ago elsewhere is read before the token can be refused for it.
 //!    Before it `HandshakeToken` finds the token of a WebSocket where a page can send one.
-//! 4. `Door`: operations of declared services leave here, by a router that a reload swaps; their further way is in
+//! 4. `TypedDoor`: operations of the platform's own services leave here, for `Forward`.
+//! 5. `Door`: operations of declared services leave here, by a router that a reload swaps; their further way is in
 //!    `services/declared/forward.rs`.
-//! 5. The router, then `Limited`: a path that nobody has costs no token check; the gateway's own rate limits come before the
-//!    caller is checked, so that bad tokens are counted as well.
-//! 6. `Forward` or `Checked`: the caller first (who may not call learns nothing of the schema), then parameters, then the
+//! 6. The router, then `Limited`: a path that nobody has costs no token check; the gateway's own rate limits come before the
+//!    caller is checked, so that bad tokens are counted as well. `Forward` counts in the same way.
+//! 7. `Forward` or `Checked`: the caller first (who may not call learns nothing of the schema), then parameters, then the
 //!    body, read only for who may send one; then the call, and the check of what came back.
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use kit::{
     health::Live,
     routes::Routes,
 };
+use matchit::InsertError;
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, http::Method};
 use poem_openapi::{OpenApi, OpenApiService};
 
@@ -53,7 +55,8 @@ use crate::{
     services::{
         declared::{Door, Shared},
         limited::{Limited, Limiting},
-        proxied::Binding,
+        proxied::{Binding, Forward},
+        typed::TypedDoor,
     },
     standing::Standings,
     tunnels::HandshakeToken,
@@ -76,12 +79,15 @@ const DOCS: [&str; 8] = [
 ];
 
 /// The public listener's endpoint.
+///
+/// # Errors
+/// Two operations whose paths are the same.
 pub(crate) fn public(
     parts: &Parts,
-    operations: Arc<Vec<Operation>>,
-) -> impl Endpoint<Output = Response> + use<> {
+    operations: &Arc<Vec<Operation>>,
+) -> Result<impl Endpoint<Output = Response> + use<>, InsertError> {
     let (limit, docs) = (parts.limit, parts.docs);
-    let mut paths = Routes::of(&operations);
+    let mut paths = Routes::of(operations);
     for path in PLAIN.into_iter().chain(account_pages::PATHS) {
         paths.add(path, Method::GET);
     }
@@ -108,29 +114,17 @@ pub(crate) fn public(
     let metadata = Metadata::new(&parts.client_grants.issuer, &parts.service_accounts.known.scopes, docs);
     let administration = administration(parts);
     let guard: Arc<dyn kit::checked::Guard> = Arc::clone(&parts.authenticator) as _;
-    let limiting = Limiting {
+    let limiting = Arc::new(Limiting {
         rules: parts.rate_limit.clone(),
         limits: Arc::clone(&parts.rate_limits),
         authenticator: Arc::clone(&parts.authenticator),
         trusted_proxies: parts.trusted_proxies.clone(),
-    };
-    let api = OpenApiService::new(
-        Limited::new(
-            (
-                Checked::new(
-                    (auth, password, accounts(parts), sessions, audit, administration),
-                    Arc::clone(&operations),
-                    limit,
-                )
-                .guarded(guard),
-                typed(parts, &operations),
-            ),
-            operations,
-            limiting,
-        ),
-        "Platform",
-        env!("CARGO_PKG_VERSION"),
-    );
+    });
+    let forwards = forwards(parts, operations, &limiting);
+    let own = (auth, password, accounts(parts), sessions, audit, administration);
+    let checked = Checked::new(own, Arc::clone(operations), limit).guarded(guard);
+    let limited = Limited::new(checked, Arc::clone(operations), limiting);
+    let api = OpenApiService::new(limited, "Platform", env!("CARGO_PKG_VERSION"));
     let mut route = Route::new()
         .at("/healthz", poem::get(Live))
         .at(metadata::PATH, poem::get(metadata))
@@ -159,19 +153,21 @@ pub(crate) fn public(
     let route = route.nest_no_strip("/", api.into_endpoint()).map_to_response();
     let route = docs::Entrance { inner: route, open: entrance };
     let route = Door { inner: route, bound: Arc::clone(&parts.declared), shared: Arc::new(shared(parts)) };
+    let others = operations.iter().map(|operation| operation.path.as_str()).chain(DOCS);
+    let route = TypedDoor::new(route, forwards, others)?;
     let route =
         LookUpKeys { inner: route, keyring: Arc::clone(&parts.keyring), issuers: Arc::clone(&parts.issuers) };
     let route = Compressed { inner: HandshakeToken { inner: route } };
     let (bound, slashes) = (Arc::clone(&parts.declared), Arc::clone(&parts.declared));
-    Edge::new(route, "gateway", Arc::new(paths), Trust::Nobody)
+    Ok(Edge::new(route, "gateway", Arc::new(paths), Trust::Nobody)
         .shared_with(parts.cors.clone())
         .behind(parts.trusted_proxies.clone())
         .asking(Arc::new(move |path| bound.load().methods(path)))
-        .with_encoded_slashes(Arc::new(move |path| slashes.load().lets_encoded_slashes(path)))
+        .with_encoded_slashes(Arc::new(move |path| slashes.load().lets_encoded_slashes(path))))
 }
 
-/// Services of the platform's own.
-fn typed(parts: &Parts, operations: &Arc<Vec<Operation>>) -> impl OpenApi + use<> {
+/// The operations of the platform's own services.
+fn forwards(parts: &Parts, operations: &Arc<Vec<Operation>>, limiting: &Arc<Limiting>) -> Vec<Forward> {
     let handshakes = parts.handshakes.all();
     parts
         .upstreams
@@ -188,9 +184,10 @@ fn typed(parts: &Parts, operations: &Arc<Vec<Operation>>) -> impl OpenApi + use<
                 outbox: Arc::clone(&parts.outbox),
                 limit: parts.limit,
                 trusted_proxies: parts.trusted_proxies.clone(),
+                limiting: Arc::clone(limiting),
             })
         })
-        .forwarded()
+        .forwards()
 }
 
 /// What the operations of declared services share.

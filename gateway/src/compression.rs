@@ -62,7 +62,7 @@ pub(crate) struct Compressed<E> {
 impl<E: Endpoint<Output = Response>> Endpoint for Compressed<E> {
     type Output = Response;
 
-    async fn call(&self, mut request: Request) -> Result<Response> {
+    fn call(&self, mut request: Request) -> impl Future<Output = Result<Response>> + Send {
         let asked = Asked {
             coding: Coding::wanted(request.headers()),
             is_get: *request.method() == Method::GET,
@@ -70,8 +70,8 @@ impl<E: Endpoint<Output = Response>> Endpoint for Compressed<E> {
             has_cookie: request.headers().contains_key(header::COOKIE),
             known: tags::restore(request.headers_mut()),
         };
-        let response = self.inner.call(request).await?;
-        Ok(asked.answer(response))
+        let answered = self.inner.call(request);
+        async move { Ok(asked.answer(answered.await?)) }
     }
 }
 

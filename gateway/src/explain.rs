@@ -40,7 +40,7 @@ pub async fn explain(config: &Config, request: Explain) -> Result<Map<String, Va
     // What was revoked and which keys verify is read once, as at a start.
     let own = Database::connect(&config.database_url, 1, "platform-explain-watch").await?;
     let _read = watch::begin(Arc::clone(&parts.revoked), Arc::clone(&parts.keyring), own).await?;
-    let endpoint = composition::public(&parts, builtin.all());
+    let endpoint = composition::public(&parts, &builtin.all())?;
     let asked = asked(request);
     let (answer, mut told) = Box::pin(kit::explain::explained(endpoint.call(asked))).await;
     if !told.contains_key("calls")

@@ -8,6 +8,7 @@ use kit::{
     config::{Composed, Declared},
     server::Tls,
 };
+use matchit::InsertError;
 use poem::{
     Endpoint, Request, Response, Result,
     endpoint::{BoxEndpoint, DynEndpoint, ToDynEndpoint},
@@ -29,8 +30,8 @@ use crate::{
 pub(crate) struct Current(ArcSwap<BoxEndpoint<'static>>);
 
 impl Current {
-    fn of(parts: &Parts, operations: &Arc<Vec<Operation>>) -> BoxEndpoint<'static> {
-        Box::new(ToDynEndpoint(composition::public(parts, Arc::clone(operations))))
+    fn of(parts: &Parts, operations: &Arc<Vec<Operation>>) -> Result<BoxEndpoint<'static>, InsertError> {
+        Ok(Box::new(ToDynEndpoint(composition::public(parts, operations)?)))
     }
 }
 
@@ -66,13 +67,18 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    pub(crate) fn new(parts: Parts, builtin: Builtin, config: &Config, tls: Option<Arc<Tls>>) -> Self {
+    pub(crate) fn new(
+        parts: Parts,
+        builtin: Builtin,
+        config: &Config,
+        tls: Option<Arc<Tls>>,
+    ) -> Result<Self, StartError> {
         let operations = builtin.all();
         // The chain keeps to what it was made with.
         let latest = Arc::clone(&parts.declared);
         let parts = Parts { declared: Arc::new(ArcSwap::new(latest.load_full())), ..parts };
-        let current = Arc::new(Current(ArcSwap::from_pointee(Current::of(&parts, &operations))));
-        Self {
+        let current = Arc::new(Current(ArcSwap::from_pointee(Current::of(&parts, &operations)?)));
+        Ok(Self {
             latest,
             current,
             operations,
@@ -83,7 +89,7 @@ impl Reloader {
                 services: config.services.clone(),
                 composed: config.composed.clone(),
             })),
-        }
+        })
     }
 
     pub(crate) fn current(&self) -> Arc<Current> {
@@ -131,7 +137,7 @@ impl Reloader {
             admin: config.admin,
             ..old.clone()
         };
-        self.current.0.store(Arc::new(Current::of(&parts, &self.operations)));
+        self.current.0.store(Arc::new(Current::of(&parts, &self.operations)?));
         if let Some((running, next)) = self.tls.as_ref().zip(tls) {
             running.replace(&next);
         }

@@ -103,7 +103,7 @@ pub async fn bind_on(listeners: Listeners, config: Config) -> Result<Service, St
     let own = Database::connect(&config.database_url, WATCH_CONNECTIONS, "platform-gateway-watch").await?;
     let watch = watch::begin(Arc::clone(&parts.revoked), Arc::clone(&parts.keyring), own).await?;
     let limits = config.limits;
-    let reloader = Reloader::new(parts.clone(), builtin, &config, tls);
+    let reloader = Reloader::new(parts.clone(), builtin, &config, tls)?;
     Ok(Service { server, contract_every: config.contract_every, ops, parts, watch, reloader, limits })
 }
 

@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr};
 
 use kit::{database::DatabaseError, server::TlsFault};
+use matchit::InsertError;
 
 use crate::{
     document::OperationsError,
@@ -50,6 +51,9 @@ pub enum StartError {
     /// The documents do not fit together.
     #[error(transparent)]
     Document(#[from] OperationsError),
+    /// Two operations of the platform's own can't be told apart.
+    #[error("paths of the platform's own operations: {0}")]
+    Paths(#[from] InsertError),
 }
 
 fn lines(faults: &[BindFault]) -> String {

@@ -254,7 +254,7 @@ pub fn bearer(headers: &http::HeaderMap) -> Result<Option<&str>, contract::Probl
         return Ok(None);
     }
     let token = token.trim();
-    if token.is_empty() || token.contains(' ') {
+    if token.is_empty() || memchr::memchr(b' ', token.as_bytes()).is_some() {
         return Err(Problem::invalid_token("The token can't be read"));
     }
     Ok(Some(token))

@@ -7,9 +7,10 @@ import urllib.request
 from measuring import ours
 from measuring.bench import ratio
 from measuring.stub import USER_JSON
-from rivals import nginx, varnish
+from rivals import floor, nginx, varnish
 
 GOALS = {"nginx proxy_cache": 1.3, "nginx proxy_cache, tuned": None, "Varnish": 2}
+FLOOR = "bare hyper, a map"
 DOCUMENT = {
     "openapi": "3.0.3",
     "info": {"title": "people", "version": "1"},
@@ -38,7 +39,8 @@ cache = true
 
 
 def measure(bench):
-    bench.versions.update({"nginx": nginx.version(), "varnish": varnish.version()})
+    floor.build()
+    bench.versions.update({"nginx": nginx.version(), "varnish": varnish.version(), "hyper": floor.version("hyper")})
     with contextlib.ExitStack() as running:
         stub = running.enter_context(nginx.counted_stub(USER_JSON))
         texts = {name: json.dumps({**DOCUMENT, "info": {"title": name, "version": "1"}}) for name in ("open", "own")}
@@ -51,6 +53,7 @@ def measure(bench):
             "nginx proxy_cache": ours.subject(running.enter_context(nginx.cache(stub.address)), "/users/1"),
             "nginx proxy_cache, tuned": ours.subject(running.enter_context(nginx.tuned_cache(stub.address)), "/users/1"),
             "Varnish": ours.subject(running.enter_context(varnish.cache(stub.address)), "/users/1"),
+            FLOOR: ours.subject(running.enter_context(floor.proxy(stub.address, "--cache")), "/users/1"),
         }
         # Each has it stored by the second answer.
         for url, _, own in subjects.values():
@@ -70,6 +73,8 @@ def measure(bench):
         else:
             bench.goal(what, value, least=least)
         bench.row("the same with a token checked", f"{ratio(found['platform: token checked'], found[name]):.2f}")
+    for name in ("nginx proxy_cache", "Varnish"):
+        bench.row(f"the floor: {FLOOR} against {name}, per CPU second", f"{ratio(found[FLOOR], found[name]):.2f}")
     bench.chart_spreads("A cached answer of 250 B, 64 connections", found)
 
 

@@ -10,10 +10,11 @@ import json
 from measuring import ours
 from measuring.bench import ratio
 from measuring.stub import USER_JSON
-from rivals import nginx, prism
+from rivals import floor, nginx, prism, replaced
 
 TYPED, DECLARED, BARE = "/api_v1/users/1", "/api/people/users/1", "/users/1"
 GOAL = 30
+FLOOR = "bare hyper, token, answer read into a type"
 #: The User of the users service, as a service of another team would write it.
 DOCUMENT = {
     "openapi": "3.0.3",
@@ -63,7 +64,8 @@ contract = "enforce"
 
 
 def measure(bench):
-    bench.versions["prism"] = prism.version()
+    floor.build()
+    bench.versions.update({"prism": prism.version(), "hyper": floor.version("hyper")})
     small = json.dumps(DOCUMENT)
     with contextlib.ExitStack() as running:
         stub = running.enter_context(nginx.stub(USER_JSON))
@@ -78,11 +80,14 @@ def measure(bench):
             "Prism, the gateway's document": ours.subject(running.enter_context(prism.proxy(stub.address, printed.stdout)), TYPED, fields),
             "Prism, the service's document": ours.subject(running.enter_context(prism.proxy(stub.address, small)), BARE, fields),
         }
-        found = bench.by_turns(subjects)
+        least = running.enter_context(floor.proxy(stub.address, "--token", replaced.SECRET, "--model"))
+        subjects[FLOOR] = ours.subject(least, BARE, {"Authorization": "Bearer " + replaced.token()})
+        found = bench.by_turns(subjects, seconds=bench.shorter())
     bench.data.update(found)
-    typed, declared, by_whole, by_small = found.values()
+    typed, declared, by_whole, by_small, least = found.values()
     for what, spread in found.items():
         bench.measured(what, spread)
     bench.goal("typed route against Prism, the gateway's document, per CPU second", ratio(typed, by_whole), least=GOAL, form=".0f", unit=" times")
     bench.goal("declared service against Prism, the same document, per CPU second", ratio(declared, by_small), least=GOAL, form=".0f", unit=" times")
+    bench.row("the floor against Prism, the service's document, per CPU second", f"{ratio(least, by_small):.0f} times", FLOOR)
     bench.chart_spreads("A read held to an OpenAPI document, 64 connections", found)

@@ -18,7 +18,6 @@ LABELS = {
     "fast-gateway": "fast-gateway (node)",
     "replaced": "FastAPI + aiohttp: token, model",
     "floor": "bare hyper, 2 workers",
-    "floor single": "bare hyper, one thread",
     "floor token": "bare hyper, 2 workers, token",
 }
 #: Ratios per CPU second that ours is to reach against others.
@@ -65,7 +64,6 @@ def rivals(upstream):
         "fast-gateway": fast_gateway.proxy(upstream),
         "replaced": replaced.gateway(upstream),
         "floor": floor.proxy(upstream),
-        "floor single": floor.proxy(upstream, "--single"),
         "floor token": floor.proxy(upstream, "--token", replaced.SECRET),
     }
 

@@ -21,7 +21,8 @@ def build(*features):
 
 
 def proxy(upstream, *options):
-    """Passes every request on to `host:port`; `--single` on one thread, `--token SECRET` after a check of its signature."""
+    """Passes every request on to `host:port`; `--token SECRET` after a check of its signature, `--model` what is a user alone, `--cache`
+    what it has asked for once."""
     return Process("floor", lambda server: [build() / "proxy", server.address, upstream, *options])
 
 

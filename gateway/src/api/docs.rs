@@ -1,10 +1,14 @@
 //! The document and the pages that show it, all from here: no page loads anything from elsewhere (CSP says so too).
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    future::ready,
+    sync::{Arc, OnceLock},
+};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use contract::Problem;
+use futures_util::future::Either;
 use http::{Method, StatusCode, header};
 use poem::{Endpoint, Request, Response, Result, Route};
 use poem_openapi::OpenApiService;
@@ -100,18 +104,21 @@ pub(crate) struct Entrance<E> {
 impl<E: Endpoint<Output = Response>> Endpoint for Entrance<E> {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> Result<Response> {
+    fn call(&self, request: Request) -> impl Future<Output = Result<Response>> + Send {
         if !self.open || !ROOTS.contains(&request.uri().path()) {
-            return self.inner.call(request).await;
+            return Either::Left(self.inner.call(request));
         }
-        if *request.method() != Method::GET {
-            return Err(poem::error::MethodNotAllowedError.into());
-        }
-        // Not to be kept: the pages may be turned off.
-        let answer =
-            Response::builder().status(StatusCode::SEE_OTHER).header(header::CACHE_CONTROL, "no-store");
-        Ok(answer.header(header::LOCATION, "/docs").finish())
+        Either::Right(ready(lead(&request)))
     }
+}
+
+fn lead(request: &Request) -> Result<Response> {
+    if *request.method() != Method::GET {
+        return Err(poem::error::MethodNotAllowedError.into());
+    }
+    // Not to be kept: the pages may be turned off.
+    let answer = Response::builder().status(StatusCode::SEE_OTHER).header(header::CACHE_CONTROL, "no-store");
+    Ok(answer.header(header::LOCATION, "/docs").finish())
 }
 
 /// One of the files of megabytes that the pages load, made when it is first asked for: most processes never are.

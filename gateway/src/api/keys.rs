@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use futures_util::future::Either;
 use http::{StatusCode, header};
 use kit::token::bearer;
 use poem::{Endpoint, Request, Response, Result};
@@ -61,8 +62,20 @@ pub(crate) struct LookUpKeys<E> {
 impl<E: Endpoint> Endpoint for LookUpKeys<E> {
     type Output = E::Output;
 
-    async fn call(&self, request: Request) -> Result<Self::Output> {
+    fn call(&self, request: Request) -> impl Future<Output = Result<Self::Output>> + Send {
         // What is wrong with the header itself is told where the token is asked for.
+        match bearer(request.headers()) {
+            Ok(Some(token)) if !self.keyring.knows_the_key_of(token) || self.issuers.have(token) => {
+                // Boxed: few requests take this way, and every other would carry the room for it.
+                Either::Right(Box::pin(self.after_a_look(request)))
+            }
+            _ => Either::Left(self.inner.call(request)),
+        }
+    }
+}
+
+impl<E: Endpoint> LookUpKeys<E> {
+    async fn after_a_look(&self, request: Request) -> Result<E::Output> {
         if let Ok(Some(token)) = bearer(request.headers()) {
             self.keyring.look_up_key_of(token).await;
             self.issuers.look_up_key_of(token).await;

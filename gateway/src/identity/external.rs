@@ -85,6 +85,11 @@ impl Issuers {
         }
     }
 
+    /// Whether a token says that it is of one of these.
+    pub(crate) fn have(&self, token: &str) -> bool {
+        self.of(token).is_some()
+    }
+
     /// Whose token this says it is; `None` for none of these.
     fn of(&self, token: &str) -> Option<&Arc<Issuer>> {
         if self.0.is_empty() {

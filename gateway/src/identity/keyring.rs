@@ -166,6 +166,10 @@ impl Keyring {
         self.load(&mut loaded, &self.database).await
     }
 
+    pub(crate) fn knows_the_key_of(&self, token: &str) -> bool {
+        self.access.load().knows_the_key_of(token)
+    }
+
     /// Reads the table where the key of this token is not known, at most once in [`UNKNOWN_PAUSE`]: whoever sends made-up
     /// names of keys costs no more than that.
     pub(crate) async fn look_up_key_of(&self, token: &str) {

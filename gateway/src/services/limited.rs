@@ -39,8 +39,8 @@ pub(crate) struct Limited<A> {
 
 impl<A> Limited<A> {
     /// `inner`, whose compiled operations are among `operations`.
-    pub(crate) fn new(inner: A, operations: Arc<Vec<Operation>>, limiting: Limiting) -> Self {
-        Self { inner, operations, limiting: Arc::new(limiting) }
+    pub(crate) fn new(inner: A, operations: Arc<Vec<Operation>>, limiting: Arc<Limiting>) -> Self {
+        Self { inner, operations, limiting }
     }
 }
 
@@ -100,7 +100,8 @@ impl Endpoint for LimitedEndpoint {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        let mut response = match self.count(&request).await {
+        let operation = self.id.map_or("-", |id| id.0);
+        let mut response = match self.limiting.count(operation, self.public, &request).await {
             Ok(state) => {
                 let mut response = match self.inner.call(request).await {
                     Ok(response) => response,
@@ -121,22 +122,29 @@ impl Endpoint for LimitedEndpoint {
     }
 }
 
-impl LimitedEndpoint {
-    /// Counts the request by every rule that holds for it.
-    async fn count(&self, request: &Request) -> Result<RateState, Problem> {
-        let limiting = &self.limiting;
-        if limiting.rules.is_empty() {
+impl Limiting {
+    /// Counts a request of this operation by every rule that holds for it.
+    ///
+    /// # Errors
+    /// 429.
+    pub(crate) async fn count(
+        &self,
+        operation: &str,
+        is_public: bool,
+        request: &Request,
+    ) -> Result<RateState, Problem> {
+        if self.rules.is_empty() {
             return Ok(RateState::default());
         }
-        let address = client_address(request, &limiting.trusted_proxies);
-        let operation = self.id.map_or("-", |id| id.0);
-        limiting.limits.check(&limiting.rules, operation, address, &self.caller(request)).await
+        let address = client_address(request, &self.trusted_proxies);
+        let caller = self.caller(is_public, request);
+        self.limits.check(&self.rules, operation, address, &caller).await
     }
 
     /// Who calls, as far as that matters: whoever shows no good token is nobody yet.
-    fn caller(&self, request: &Request) -> Arc<Caller> {
-        let asked = !self.public && self.limiting.rules.iter().any(RateRule::needs_caller);
-        let verified = asked.then(|| self.limiting.authenticator.identify(request.headers()).ok()).flatten();
+    fn caller(&self, is_public: bool, request: &Request) -> Arc<Caller> {
+        let asked = !is_public && self.rules.iter().any(RateRule::needs_caller);
+        let verified = asked.then(|| self.authenticator.identify(request.headers()).ok()).flatten();
         verified.map_or_else(|| Arc::new(Caller::anonymous()), |verified| Arc::clone(&verified.caller))
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! It stands on poem-openapi's registry types, which are public and not documented; the version is pinned for it.
 
-use std::{collections::HashMap, marker::PhantomData, str::FromStr, sync::Arc};
+use std::{str::FromStr, sync::Arc};
 
 use contract::{
     Caller, Problem, ProblemKind, Subject, UserId,
@@ -12,11 +12,8 @@ use contract::{
 };
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use kit::{body::BodyLimit, client_address::TrustedProxies, internal_token::REFUSED, request_id::RequestId};
-use poem::{Body, Endpoint, Request, Response, Result, endpoint::BoxEndpoint, error::ResponseError};
-use poem_openapi::{
-    OpenApi, OperationId,
-    registry::{MetaApi, Registry},
-};
+use poem::{Body, Request, Response, Result, error::ResponseError};
+use poem_openapi::{OpenApi, OperationId, registry::MetaOperation};
 
 use crate::{
     handshake::Handshake,
@@ -26,6 +23,7 @@ use crate::{
         sessions::Sessions,
     },
     mail::{Errand, Outbox},
+    services::limited::Limiting,
     upstream::{
         Received, Upstream,
         headers::{Told, to_client, to_service},
@@ -45,95 +43,95 @@ pub(crate) struct Binding {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) limit: BodyLimit,
     pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) limiting: Arc<Limiting>,
 }
 
-/// The operations of `A`, forwarded to the service that has them.
-pub(crate) struct Proxied<A> {
-    binding: Arc<Binding>,
-    contract: PhantomData<fn() -> A>,
+/// The operations of the contract `A`, forwarded to the service that has them.
+pub(crate) fn forwards<A: OpenApi>(binding: &Arc<Binding>) -> Vec<Forward> {
+    let paths = A::meta().into_iter().flat_map(|api| api.paths);
+    let declared = paths
+        .flat_map(|path| path.operations.into_iter().map(move |operation| (path.path.clone(), operation)));
+    let forward = |(path, meta): (String, MetaOperation)| {
+        let compiled = binding
+            .operations
+            .iter()
+            .find(|operation| operation.method == meta.method && operation.path == path)?;
+        Some(Forward {
+            id: OperationId(meta.operation_id?),
+            key: contract::compare::key(compiled.method.as_str(), &compiled.path),
+            operation: compiled.clone(),
+            binding: Arc::clone(binding),
+        })
+    };
+    declared.filter_map(forward).collect()
 }
 
-impl<A> Proxied<A> {
-    pub(crate) fn new(binding: Arc<Binding>) -> Self {
-        Self { binding, contract: PhantomData }
-    }
-}
+/// The raw texts of a path's parameters, by name.
+#[derive(Debug, Default)]
+pub(crate) struct PathParameters<'n>(pub(crate) Vec<(&'n str, String)>);
 
-impl<A: OpenApi> OpenApi for Proxied<A> {
-    fn meta() -> Vec<MetaApi> {
-        A::meta()
-    }
-
-    fn register(registry: &mut Registry) {
-        A::register(registry);
-    }
-
-    fn add_routes(self, routes: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {
-        let declared = A::meta().into_iter().flat_map(|api| api.paths);
-        for (path, meta) in declared.flat_map(|path| {
-            let template = path.path;
-            path.operations.into_iter().map(move |operation| (template.clone(), operation))
-        }) {
-            let compiled = self
-                .binding
-                .operations
-                .iter()
-                .find(|operation| operation.method == meta.method && operation.path == path);
-            let (Some(operation), Some(id)) = (compiled, meta.operation_id) else { continue };
-            let endpoint = Forward {
-                id: OperationId(id),
-                key: contract::compare::key(operation.method.as_str(), &operation.path),
-                operation: Arc::new(operation.clone()),
-                binding: Arc::clone(&self.binding),
-            };
-            let route = path.replace('{', ":").replace('}', "");
-            routes
-                .entry(route)
-                .or_default()
-                .insert(meta.method, Box::new(poem::endpoint::ToDynEndpoint(endpoint)));
-        }
+impl PathParameters<'_> {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, text)| text.as_str())
     }
 }
 
 /// One operation, forwarded.
-struct Forward {
+pub(crate) struct Forward {
     id: OperationId,
     /// What it is called where contracts are compared.
     key: String,
-    operation: Arc<Operation>,
+    operation: Operation,
     binding: Arc<Binding>,
 }
 
-impl Endpoint for Forward {
-    type Output = Response;
+impl Forward {
+    /// Such as `/users/{user_id}`.
+    pub(crate) fn path(&self) -> &str {
+        &self.operation.path
+    }
 
-    async fn call(&self, request: Request) -> Result<Response> {
-        let mut response = match self.forward(request).await {
-            Ok(response) => response,
-            // Not by way of `poem::Error`: that drops the extension in which the problem travels.
-            Err(problem) => problem.as_response(),
+    pub(crate) fn method(&self) -> &Method {
+        &self.operation.method
+    }
+
+    /// The whole way of a request.
+    pub(crate) async fn call(&self, request: Request, parameters: PathParameters<'_>) -> Response {
+        // Before the caller is checked: tokens that are no good are counted too, by the address they come from.
+        let is_public = self.operation.access == Access::Public;
+        let mut response = match self.binding.limiting.count(self.id.0, is_public, &request).await {
+            Ok(state) => {
+                // Not by way of `poem::Error`: that drops the extension in which the problem travels.
+                let answer = self.forward(request, parameters).await;
+                let mut response = answer.unwrap_or_else(|problem| problem.as_response());
+                state.mark(response.headers_mut());
+                response
+            }
+            Err(refused) => refused.as_response(),
         };
         response.set_data(self.id);
-        Ok(response)
+        response
     }
-}
 
-impl Forward {
-    async fn forward(&self, mut request: Request) -> Result<Response, Problem> {
+    async fn forward(
+        &self,
+        mut request: Request,
+        parameters: PathParameters<'_>,
+    ) -> Result<Response, Problem> {
         let binding = &self.binding;
         kit::explain::tell("operation", || self.operation.told());
         kit::explain::tell("service", || binding.service.into());
         kit::explain::tell("contract", || "enforce".into());
         kit::explain::tell("body_limit", || binding.limit.bytes.into());
         let caller = binding.authenticator.admit(&self.operation, request.headers())?;
-        if self.operation.recent && uses_power(&self.operation, &request, &caller.caller) {
+        if self.operation.recent && uses_power(&self.operation, &parameters, &caller.caller) {
             binding.authenticator.require_recent(&caller)?;
         }
         if let Some(handshake) = &binding.handshake {
             handshake.require(&self.key)?;
         }
         self.operation.check_parameters(
-            |name| request.raw_path_param(name).map(Into::into),
+            |name| parameters.get(name).map(Into::into),
             request.uri().query(),
             request.headers(),
         )?;
@@ -313,13 +311,13 @@ fn below_base(path: &str) -> &str {
 }
 
 /// Whether the caller does it to others: not to their own account, nor by what is open to anybody, such as registering.
-fn uses_power(operation: &Operation, request: &Request, caller: &Caller) -> bool {
-    if operation.access == Access::Optional { caller.is_admin() } else { !is_own(request, caller) }
+fn uses_power(operation: &Operation, parameters: &PathParameters<'_>, caller: &Caller) -> bool {
+    if operation.access == Access::Optional { caller.is_admin() } else { !is_own(parameters, caller) }
 }
 
 /// Whether the path names the caller's own account.
-fn is_own(request: &Request, caller: &Caller) -> bool {
-    caller.user().is_some_and(|user| request.raw_path_param("user_id") == Some(user.to_string().as_str()))
+fn is_own(parameters: &PathParameters<'_>, caller: &Caller) -> bool {
+    caller.user().is_some_and(|user| parameters.get("user_id") == Some(user.to_string().as_str()))
 }
 
 /// The id that the outermost layer gave the request.

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+mod door;
+
 use contract::{document::DocumentError, handshake};
-use poem_openapi::OpenApi;
 use serde_json::Value;
 
-use super::proxied::{Binding, Proxied};
+pub(crate) use self::door::TypedDoor;
+use super::proxied::{Binding, Forward, forwards};
 
 macro_rules! bind {
     ($($service:ident),+ $(,)?) => {
@@ -41,9 +43,10 @@ macro_rules! bind {
 
         impl Typed<Arc<Binding>> {
             /// Their operations, forwarded.
-            pub(crate) fn forwarded(self) -> impl OpenApi + use<> {
-                // A tuple of one is no API; one that begins with nothing is.
-                ((), $(Proxied::<contract::$service::Public>::new(self.$service)),+)
+            pub(crate) fn forwards(&self) -> Vec<Forward> {
+                let mut all = Vec::new();
+                $(all.extend(forwards::<contract::$service::Public>(&self.$service));)+
+                all
             }
         }
 

@@ -3,7 +3,9 @@
 use std::{error::Error as _, io, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, uri::PathAndQuery};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, uri::PathAndQuery,
+};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::capture_connection;
@@ -64,7 +66,7 @@ pub(super) struct Failed {
 /// off would refuse what it could still serve.
 pub(super) fn judged<B>(response: &Response<B>) -> Outcome {
     let sheds = response.status() == StatusCode::SERVICE_UNAVAILABLE
-        && response.headers().contains_key(http::header::RETRY_AFTER);
+        && response.headers().contains_key(header::RETRY_AFTER);
     if sheds || response.status().is_client_error() {
         Outcome::Neutral
     } else if response.status().is_server_error() {
@@ -243,6 +245,7 @@ impl Upstream {
             outcome: Outcome::Neutral,
         })?;
         request.headers_mut().clone_from(&sending.headers);
+        request.headers_mut().insert(header::HOST, instance.endpoint.host_field().clone());
         if let Some(left) = sending.deadline.left(now.into_std()) {
             let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
             request.headers_mut().insert(HeaderName::from_static(TIME_LEFT), HeaderValue::from(left));

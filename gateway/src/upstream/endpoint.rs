@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr};
 
 use http::{
-    Uri,
+    HeaderValue, Uri,
     uri::{Authority, PathAndQuery, Scheme},
 };
 use rustls::pki_types::ServerName;
@@ -27,6 +27,8 @@ pub(crate) enum BadUpstreamUrl {
 pub(super) struct Endpoint {
     scheme: Scheme,
     authority: Authority,
+    /// What the service is told that it is asked for.
+    host_field: HeaderValue,
     /// Without a trailing slash; empty where the service stands at the root.
     base: String,
     host: String,
@@ -46,12 +48,19 @@ impl Endpoint {
             && !authority.host().is_empty();
         let Some(scheme) = scheme.filter(|_| is_plain).cloned() else { return Err(fail()) };
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = authority.port_u16().unwrap_or(if scheme == Scheme::HTTPS { 443 } else { 80 });
+        let default_port = if scheme == Scheme::HTTPS { 443 } else { 80 };
+        let port = authority.port_u16().unwrap_or(default_port);
         if scheme == Scheme::HTTPS {
             ServerName::try_from(host.as_str())
                 .map_err(|error| BadUpstreamUrl::Tls(url.to_owned(), error.to_string()))?;
         }
-        Ok(Self { scheme, base: uri.path().trim_end_matches('/').to_owned(), authority, host, port })
+        let named = match authority.port_u16() {
+            Some(_) if port != default_port => format!("{}:{port}", authority.host()),
+            _ => authority.host().to_owned(),
+        };
+        let host_field = HeaderValue::try_from(named).map_err(|_| fail())?;
+        let base = uri.path().trim_end_matches('/').to_owned();
+        Ok(Self { scheme, authority, host_field, base, host, port })
     }
 
     /// The address, where the URL holds one and no name.
@@ -72,7 +81,13 @@ impl Endpoint {
         format!("{}://{}{}", self.scheme, self.authority, self.base)
     }
 
-    /// A target below this URL, its bytes unchanged.
+    /// `Host`, with the port where it is not the scheme's own (RFC 9110 §7.2).
+    pub(super) fn host_field(&self) -> &HeaderValue {
+        &self.host_field
+    }
+
+    /// A target below this URL, its bytes unchanged, for a client that calls no other: its pool knows every connection by scheme and
+    /// authority and hashes each byte of them eight times a call, so the authority is one byte. [`Self::host_field`] goes beside it.
     pub(super) fn uri(&self, target: &PathAndQuery) -> Result<Uri, http::Error> {
         let target = if self.base.is_empty() {
             target.clone()
@@ -81,7 +96,7 @@ impl Endpoint {
         };
         Uri::builder()
             .scheme(self.scheme.clone())
-            .authority(self.authority.clone())
+            .authority(Authority::from_static("u"))
             .path_and_query(target)
             .build()
     }
@@ -100,14 +115,25 @@ mod tests {
     fn a_base_path_stands_before_every_target_and_its_bytes_stay() {
         let target = PathAndQuery::from_static("/a%20b?c=%2F&c=1");
         let below = Endpoint::parse("http://h:1/v3/").unwrap();
-        assert_eq!(below.uri(&target).unwrap(), "http://h:1/v3/a%20b?c=%2F&c=1");
-        assert_eq!(Endpoint::parse("http://h").unwrap().uri(&target).unwrap(), "http://h/a%20b?c=%2F&c=1");
+        let sent = |endpoint: &Endpoint| {
+            let uri = endpoint.uri(&target).unwrap();
+            let target = uri.path_and_query().unwrap().as_str().to_owned();
+            (uri.scheme_str().unwrap().to_owned(), endpoint.host_field().clone(), target)
+        };
+        let told = |scheme: &str, host: &'static str, target: &str| {
+            (scheme.to_owned(), HeaderValue::from_static(host), target.to_owned())
+        };
+        assert_eq!(sent(&below), told("http", "h:1", "/v3/a%20b?c=%2F&c=1"));
+        for (url, host) in [("http://h", "h"), ("http://h:80", "h"), ("http://h:443", "h:443")] {
+            assert_eq!(sent(&Endpoint::parse(url).unwrap()), told("http", host, "/a%20b?c=%2F&c=1"));
+        }
         assert_eq!(Endpoint::parse("http://[::1]:7").unwrap().address(), "[::1]:7".parse().ok());
         assert_eq!(Endpoint::parse("https://h/v3").unwrap().host(), ("h", 443));
-        assert_eq!(
-            Endpoint::parse("https://[::1]").unwrap().uri(&target).unwrap(),
-            "https://[::1]/a%20b?c=%2F&c=1"
-        );
+        for (url, host) in
+            [("https://[::1]", "[::1]"), ("https://[::1]:443/", "[::1]"), ("https://[::1]:8", "[::1]:8")]
+        {
+            assert_eq!(sent(&Endpoint::parse(url).unwrap()), told("https", host, "/a%20b?c=%2F&c=1"));
+        }
         for url in [
             "ftp://h",
             "https://a_b..c",

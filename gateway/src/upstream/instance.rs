@@ -105,7 +105,7 @@ impl Instance {
         }
     }
 
-    /// The URI of a target at this instance.
+    /// The URI of a target at this instance, for its own clients alone.
     pub(super) fn uri(&self, target: &PathAndQuery) -> Result<Uri, http::Error> {
         self.endpoint.uri(target)
     }

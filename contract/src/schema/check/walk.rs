@@ -1,6 +1,9 @@
 //! The walk along a JSON text: each value against its schema as it is read.
 
-use std::fmt::{self, Write as _};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+};
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -185,6 +188,17 @@ impl<'s> At<'_, 's> {
         }
     }
 
+    fn string(mut self, value: &str) {
+        self.scalar(Types::STRING, || value.into());
+        if let Some(fault) = self
+            .rules()
+            .filter(|node| node.types.allows(Types::STRING))
+            .and_then(|node| string_fault(&node.string, value))
+        {
+            self.walk.fault(|| fault);
+        }
+    }
+
     fn number(&mut self, types: Types, value: f64, exact: impl Fn() -> Value, integer: Option<i64>) {
         self.scalar(types, exact);
         if let Some(fault) = self.rules().and_then(|node| number_fault(&node.number, value, integer)) {
@@ -233,18 +247,17 @@ impl<'de> Visitor<'de> for At<'_, '_> {
         Ok(())
     }
 
-    fn visit_str<E: de::Error>(mut self, value: &str) -> Result<(), E> {
+    /// A string without an escape, and so without U+0000, which can't stand unescaped (RFC 8259 §7).
+    fn visit_borrowed_str<E: de::Error>(self, value: &'de str) -> Result<(), E> {
+        self.string(value);
+        Ok(())
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<(), E> {
         if value.contains('\0') {
             return Err(E::custom("a string holds the character U+0000"));
         }
-        self.scalar(Types::STRING, || value.into());
-        if let Some(fault) = self
-            .rules()
-            .filter(|node| node.types.allows(Types::STRING))
-            .and_then(|node| string_fault(&node.string, value))
-        {
-            self.walk.fault(|| fault);
-        }
+        self.string(value);
         Ok(())
     }
 
@@ -268,7 +281,7 @@ impl<'de> Visitor<'de> for At<'_, '_> {
         let known = self.walk.allows(self.node, Types::OBJECT).then_some(self.node).flatten();
         let mut seen = Keys::default();
         while let Some(key) = entries.next_key_seed(Key)? {
-            if key.contains('\0') {
+            if matches!(key, Cow::Owned(_)) && key.contains('\0') {
                 return Err(de::Error::custom("a key holds the character U+0000"));
             }
             if seen.contains(&key) {

@@ -17,13 +17,13 @@ use kit::{
     testing::TestDatabase,
     token::Expected,
 };
-use poem::{EndpointExt, IntoEndpoint, Route, endpoint::make_sync};
-use poem_openapi::{Object, OpenApi, OpenApiService, param::Path};
+use poem::{EndpointExt, Route, endpoint::make_sync};
+use poem_openapi::{Object, OpenApi, param::Path};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{Binding, Proxied};
+use super::{Binding, forwards};
 use crate::{
     identity::{
         access_token,
@@ -37,6 +37,8 @@ use crate::{
         sessions::{Lifetimes, Sessions},
     },
     mail::{Outbox, Postman, Templates},
+    rate_limits::RateLimits,
+    services::{limited::Limiting, typed::TypedDoor},
     store::keys::{State, StoredKey},
     upstream::{PoolConfig, Upstream, UsersClient},
 };
@@ -93,11 +95,12 @@ async fn start(answer: Value) -> (String, TestDatabase) {
     let operations = Arc::new(Operation::all(&document()).unwrap());
     let paths = Arc::new(Routes::of(&operations));
     let binding = Arc::new(binding(&service_url, operations, &database).await);
-    let api = OpenApiService::new(Proxied::<OrdersApi>::new(binding), "", "").into_endpoint();
+    let elsewhere = Route::new().at("/orders/latest", make_sync(|_| "the gateway's own")).map_to_response();
+    let own = std::iter::once("/orders/latest");
+    let door = TypedDoor::new(elsewhere, forwards::<OrdersApi>(&binding), own).unwrap();
     let gateway = Server::bind(([127, 0, 0, 1], 0).into(), Limits::default()).await.unwrap();
     let url = format!("http://{}", gateway.address());
-    let app =
-        Edge::new(Route::new().nest_no_strip("/", api).map_to_response(), "gateway", paths, Trust::Nobody);
+    let app = Edge::new(door, "gateway", paths, Trust::Nobody);
     tokio::spawn(gateway.run(app, shutdown));
     (url, database)
 }
@@ -131,6 +134,12 @@ async fn binding(service_url: &str, operations: Arc<Vec<Operation>>, database: &
         platform: String::new(),
     };
     let users = UsersClient::new(Arc::clone(&upstream), Arc::clone(&authenticator));
+    let limiting = Arc::new(Limiting {
+        rules: Vec::new(),
+        limits: Arc::new(RateLimits::new(None)),
+        authenticator: Arc::clone(&authenticator),
+        trusted_proxies: TrustedProxies::default(),
+    });
     Binding {
         handshake: None,
         outbox: Outbox::new(Arc::new(users), Arc::new(postman)),
@@ -150,6 +159,7 @@ async fn binding(service_url: &str, operations: Arc<Vec<Operation>>, database: &
         audit: Arc::new(Audit::new(database.open().await, revoked)),
         limit: BodyLimit::default(),
         trusted_proxies: TrustedProxies::default(),
+        limiting,
     }
 }
 
@@ -167,6 +177,18 @@ async fn an_operation_of_a_new_contract_is_routed_guarded_and_checked() {
     assert_eq!(status(client.get(format!("{url}/orders/x"))).await.0, 422);
     assert_eq!(status(client.delete(format!("{url}/orders/7"))).await.0, 405);
     assert_eq!(status(client.post(format!("{url}/orders")).json(&json!({ "id": 7 }))).await.0, 401);
+}
+
+#[tokio::test]
+async fn a_concrete_path_of_the_gateway_s_own_goes_before_a_templated_one_of_a_service() {
+    let (url, _database) = start(json!({ "id": 7, "note": "" })).await;
+    let client = reqwest::Client::builder().build().unwrap();
+    let answer = client.get(format!("{url}/orders/latest")).send().await.unwrap();
+    assert_eq!(answer.text().await.unwrap(), "the gateway's own");
+    let other = client.post(format!("{url}/orders/latest")).send().await.unwrap();
+    assert_eq!(other.text().await.unwrap(), "the gateway's own", "its methods are its own matter");
+    let unknown = client.get(format!("{url}/orders/7/lines")).send().await.unwrap();
+    assert_eq!(unknown.status().as_u16(), 404);
 }
 
 #[tokio::test]
