@@ -119,7 +119,7 @@ impl Cache {
     ) -> Result<Response<CacheBody>, Problem> {
         if request.method != Method::GET && request.method != Method::HEAD {
             let head = request.clone();
-            let mut answer = fetch.call(request).await?;
+            let mut answer = Box::pin(fetch.call(request)).await?;
             self.changed(&head, answer.status(), answer.headers()).await;
             give::mark(answer.headers_mut(), "fwd=method");
             return Ok(answer);
@@ -132,7 +132,7 @@ impl Cache {
                 "cache",
                 || json!({ "key": address.hex(), "kept_for": identity.told(), "varies": "by what an answer's Vary names" }),
             );
-            return fetch.call(request).await;
+            return Box::pin(fetch.call(request)).await;
         }
         for wait in 0..=WAITS {
             let now = SystemTime::now();
@@ -147,14 +147,15 @@ impl Cache {
             }
             let errand = Errand::new(identity.clone(), request.clone(), found, now);
             if asked.has("no-store") || goes_past(&request) || self.for_each.contains_key(&address) {
-                return self.pass(errand, fetch).await;
+                // Boxed, as each call below: what is stored needs no room for it.
+                return Box::pin(self.pass(errand, fetch)).await;
             }
             // Who wants it fresh does not take what was asked for before; who has waited enough waits no more.
             if asked.has("no-cache") || wait == WAITS {
-                return self.go(errand, fetch, None).await;
+                return Box::pin(self.go(errand, fetch, None)).await;
             }
             match self.flights.board(errand.found.flight(&identity, &request.headers)) {
-                Place::First(flight) => return self.go(errand, fetch, Some(flight)).await,
+                Place::First(flight) => return Box::pin(self.go(errand, fetch, Some(flight))).await,
                 Place::After(waiting) => match flight::landed(waiting).await {
                     Landed::Shared { stored, vary, presented } if presented == errand.presented(&vary) => {
                         let told = format!("{}; collapsed", errand.why);
@@ -162,7 +163,7 @@ impl Cache {
                     }
                     Landed::Shared { .. } => {}
                     Landed::Failed(problem) => return Err(problem),
-                    Landed::Alone => return self.go(errand, fetch, None).await,
+                    Landed::Alone => return Box::pin(self.go(errand, fetch, None)).await,
                 },
             }
         }

@@ -96,13 +96,13 @@ impl Forward {
     }
 
     /// The whole way of a request.
-    pub(crate) async fn call(&self, request: Request, parameters: PathParameters<'_>) -> Response {
+    pub(crate) async fn call(&self, mut request: Request, parameters: PathParameters<'_>) -> Response {
         // Before the caller is checked: tokens that are no good are counted too, by the address they come from.
         let is_public = self.operation.access == Access::Public;
         let mut response = match self.binding.limiting.count(self.id.0, is_public, &request).await {
             Ok(state) => {
                 // Not by way of `poem::Error`: that drops the extension in which the problem travels.
-                let answer = self.forward(request, parameters).await;
+                let answer = self.forward(&mut request, &parameters).await;
                 let mut response = answer.unwrap_or_else(|problem| problem.as_response());
                 state.mark(response.headers_mut());
                 response
@@ -115,8 +115,8 @@ impl Forward {
 
     async fn forward(
         &self,
-        mut request: Request,
-        parameters: PathParameters<'_>,
+        request: &mut Request,
+        parameters: &PathParameters<'_>,
     ) -> Result<Response, Problem> {
         let binding = &self.binding;
         kit::explain::tell("operation", || self.operation.told());
@@ -124,7 +124,7 @@ impl Forward {
         kit::explain::tell("contract", || "enforce".into());
         kit::explain::tell("body_limit", || binding.limit.bytes.into());
         let caller = binding.authenticator.admit(&self.operation, request.headers())?;
-        if self.operation.recent && uses_power(&self.operation, &parameters, &caller.caller) {
+        if self.operation.recent && uses_power(&self.operation, parameters, &caller.caller) {
             binding.authenticator.require_recent(&caller)?;
         }
         if let Some(handshake) = &binding.handshake {
@@ -136,7 +136,7 @@ impl Forward {
             request.headers(),
         )?;
         let body = if self.operation.takes_body() {
-            let body = kit::body::read(&mut request, binding.limit).await?;
+            let body = kit::body::read(request, binding.limit).await?;
             self.operation.check_request_body(content_type(request.headers()), &body)?;
             body
         } else {
@@ -146,16 +146,16 @@ impl Forward {
             binding.audit.require_writable()?;
         }
         let named = named(request.uri().path(), &caller.caller);
-        let target = target(&request)?;
-        let request_id = request_id(&request)?;
+        let target = target(request)?;
+        let request_id = request_id(request)?;
         let told = Told {
             request_id: &request_id,
             authorization: binding
                 .authenticator
                 .exchange(&caller, binding.service)
                 .map_err(Problem::internal)?,
-            client: client_address(&request, &binding.trusted_proxies),
-            secure: is_secure(&request),
+            client: client_address(request, &binding.trusted_proxies),
+            secure: is_secure(request),
             host: request.headers().get(header::HOST).cloned(),
         };
         let mut headers = std::mem::take(request.headers_mut());

@@ -42,7 +42,8 @@ impl<E: Endpoint<Output = Response>> Endpoint for Door<E> {
                 let allow = HeaderValue::try_from(allow(&methods)).map_err(Problem::internal)?;
                 Ok(problem.header(header::ALLOW, allow).as_response())
             }
-            Match::Nothing => self.inner.call(request).await,
+            // Boxed, as in `forward`: no request takes more than one of these ways.
+            Match::Nothing => Box::pin(self.inner.call(request)).await,
         }
     }
 }

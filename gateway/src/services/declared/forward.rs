@@ -185,14 +185,14 @@ impl Target {
         self: &Arc<Self>,
         shared: &Shared,
         asked: Asked<'_>,
-        request: Request,
+        mut request: Request,
     ) -> Result<Response, Problem> {
         kit::explain::tell("operation", || self.operation.told());
         kit::explain::tell("service", || self.service.name.as_str().into());
         kit::explain::tell("contract", || format!("{:?}", self.rules.mode).to_lowercase().into());
         // Before the caller is checked: tokens that are no good are counted too, by the address they come from.
         let state = self.count(shared, &request).await?;
-        let answer = self.admitted(shared, asked, request).await;
+        let answer = self.admitted(shared, asked, &mut request).await;
         let mut response = answer.unwrap_or_else(|problem| problem.as_response());
         state.mark(response.headers_mut());
         Ok(response)
@@ -239,7 +239,7 @@ impl Target {
         self: &Arc<Self>,
         shared: &Shared,
         asked: Asked<'_>,
-        mut request: Request,
+        request: &mut Request,
     ) -> Result<Response, Problem> {
         let Asked { parameters, uri: sent } = asked;
         // Another method of the path may take it.
@@ -256,29 +256,31 @@ impl Target {
         self.check_parameters(&parameters, &sent, request.headers())?;
         let limit = BodyLimit { bytes: self.rules.body_limit.unwrap_or(shared.limit.bytes), ..shared.limit };
         kit::explain::tell("body_limit", || limit.bytes.into());
-        let (body, overrun) = self.body(&mut request, limit).await?;
+        let (body, overrun) = self.body(request, limit).await?;
         let asked_for_head = request.extensions().get::<AskedForHead>().is_some();
         let outgoing = Outgoing {
             to: Arc::clone(self),
             target: self.target(&sent)?,
-            request_id: request_id(&request)?,
+            request_id: request_id(request)?,
             authorization: shared
                 .authenticator
                 .exchange(&caller, &self.service.name)
                 .map_err(Problem::internal)?,
-            client: client_address(&request, &shared.trusted_proxies),
-            secure: is_secure(&request),
+            client: client_address(request, &shared.trusted_proxies),
+            secure: is_secure(request),
         };
         let method = if asked_for_head { Method::HEAD } else { self.operation.method.clone() };
         let head = self.head(method, sent, std::mem::take(request.headers_mut()));
         if !self.rules.cache {
-            let answer = outgoing.send(head, body).await;
+            // Boxed, as below: what is in the cache needs no room for it.
+            let answer = Box::pin(outgoing.send(head, body)).await;
             return answer.map(into_poem).map_err(|fault| overrun.problem().unwrap_or(fault));
         }
         if !head.method.is_safe() {
             let asked = head.clone();
-            let answer =
-                outgoing.send(head, body).await.map_err(|fault| overrun.problem().unwrap_or(fault))?;
+            let answer = Box::pin(outgoing.send(head, body))
+                .await
+                .map_err(|fault| overrun.problem().unwrap_or(fault))?;
             shared.cache.changed(&asked, answer.status(), answer.headers()).await;
             return Ok(into_poem(answer));
         }

@@ -80,7 +80,7 @@ impl Target {
         shared: &Shared,
         parameters: &[(&str, String)],
         sent: Uri,
-        mut request: Request,
+        request: &mut Request,
     ) -> Result<Response, Problem> {
         // A browser lets any page open a WebSocket to anywhere, and tells here alone which page it is.
         if !shared.origins.admit(request.headers()) {
@@ -91,20 +91,20 @@ impl Target {
             shared.authenticator.admit_from(&self.operation, request.headers(), &self.service.issuers)?;
         self.service.handshake.require(&self.key)?;
         self.check_parameters(parameters, &sent, request.headers())?;
-        let key = key(&request)?;
+        let key = key(request)?;
         let service = &self.service;
         let permit = Arc::clone(&service.tunnels).try_acquire_owned();
         let permit = permit.map_err(|_| UpstreamFault::Shed(service.max_tunnels))?;
         let client = request.take_upgrade().map_err(Problem::internal)?;
-        let request_id = request_id(&request)?;
+        let request_id = request_id(request)?;
         let told = Told {
             request_id: &request_id,
             authorization: shared
                 .authenticator
                 .exchange(&caller, &service.name)
                 .map_err(Problem::internal)?,
-            client: client_address(&request, &shared.trusted_proxies),
-            secure: is_secure(&request),
+            client: client_address(request, &shared.trusted_proxies),
+            secure: is_secure(request),
             host: request.headers().get(header::HOST).cloned(),
         };
         let offered = handshake::protocols(request.headers());

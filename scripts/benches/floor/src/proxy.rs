@@ -12,7 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Full, combinators::BoxBody};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, HOST, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONNECTION, HOST, HeaderValue};
 use hyper::http::response::Parts;
 use hyper::http::uri::{Authority, Scheme};
 use hyper::server::conn::http1;
@@ -126,7 +126,9 @@ impl Proxy {
             return Response::from_parts(head, full(body));
         }
         let path = path.to_owned();
-        let (head, body) = self.pass(request).await.into_parts();
+        let (mut head, body) = self.pass(request).await.into_parts();
+        // It is of one connection, and the first client may have been one that closes its own.
+        head.headers.remove(CONNECTION);
         let Ok(body) = body.collect().await.map(|body| body.to_bytes()) else {
             return empty(StatusCode::BAD_GATEWAY);
         };
