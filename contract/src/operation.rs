@@ -96,6 +96,8 @@ struct Parameter {
     required: bool,
     style: Style,
     schema: NodeId,
+    /// Whether its schema wants a list.
+    is_list: bool,
 }
 
 /// How a list stands in a parameter's text.

@@ -121,7 +121,7 @@ impl Cache {
             let head = request.clone();
             let mut answer = Box::pin(fetch.call(request)).await?;
             self.changed(&head, answer.status(), answer.headers()).await;
-            give::mark(answer.headers_mut(), "fwd=method");
+            give::mark(answer.headers_mut(), format_args!("fwd=method"));
             return Ok(answer);
         }
         let asked = rules::asked(&request.headers);
@@ -251,7 +251,8 @@ impl Cache {
         if rules::is_storable(&errand.identity, &errand.request, status, headers, SystemTime::now()) {
             self.for_each.invalidate(&errand.found.address);
         }
-        give::mark(answer.headers_mut(), if goes_past(&errand.request) { "fwd=bypass" } else { errand.why });
+        let why = if goes_past(&errand.request) { "fwd=bypass" } else { errand.why };
+        give::mark(answer.headers_mut(), format_args!("{why}"));
         Ok(answer)
     }
 }

@@ -67,6 +67,9 @@ impl Draft {
 
     pub(super) fn finish(mut self, schema: &Arc<Schema>) -> Operation {
         self.0.schema = Arc::clone(schema);
+        for parameter in &mut self.0.parameters {
+            parameter.is_list = schema.is_list(parameter.schema);
+        }
         self.0
     }
 }
@@ -98,6 +101,8 @@ fn parameter(
         required: declared.get("required") == Some(&Value::Bool(true)),
         style: style(declared, place),
         schema: compiler.compile(schema, &format!("{pointer}/schema"))?,
+        // Known once all is compiled.
+        is_list: false,
     }))
 }
 

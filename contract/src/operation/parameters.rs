@@ -47,7 +47,7 @@ impl Operation {
         let Some(first) = texts.first() else {
             return Ok(if parameter.required { vec!["field required".to_owned()] } else { Vec::new() });
         };
-        if self.schema.is_list(parameter.schema) {
+        if parameter.is_list {
             return Ok(details(match parameter.style {
                 Style::Separated(separator) if texts.len() == 1 => {
                     let items: Vec<&str> = first.split(separator).collect();

@@ -1,6 +1,6 @@
 //! Giving an answer out: what is stored, or what has just come, with `Age` and `Cache-Status` (RFC 9211).
 
-use std::{io, time::SystemTime};
+use std::{fmt, io, time::SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
@@ -21,7 +21,7 @@ pub(super) fn stored(request: &Parts, stored: &Stored, now: SystemTime, told: &s
     let judged = Judged::at(stored, now);
     let mut headers = stored.headers.clone();
     headers.insert(header::AGE, judged.age().into());
-    mark(&mut headers, &format!("{told}; ttl={}", judged.time_to_live()));
+    mark(&mut headers, format_args!("{told}; ttl={}", judged.time_to_live()));
     if conditional::is_not_modified(&request.headers, stored.status, &stored.headers) {
         return with(StatusCode::NOT_MODIFIED, conditional::not_modified(headers), empty());
     }
@@ -51,7 +51,7 @@ pub(super) fn came(request: &Parts, answer: Response<CacheBody>, told: &str) -> 
     let (mut head, body) = answer.into_parts();
     let has_it = request.method == Method::GET
         && conditional::is_not_modified(&request.headers, head.status, &head.headers);
-    mark(&mut head.headers, told);
+    mark(&mut head.headers, format_args!("{told}"));
     if has_it {
         return with(StatusCode::NOT_MODIFIED, conditional::not_modified(head.headers), empty());
     }
@@ -59,7 +59,7 @@ pub(super) fn came(request: &Parts, answer: Response<CacheBody>, told: &str) -> 
 }
 
 /// Adds what this cache did after what caches nearer to the service did.
-pub(super) fn mark(headers: &mut HeaderMap, told: &str) {
+pub(super) fn mark(headers: &mut HeaderMap, told: fmt::Arguments<'_>) {
     if let Ok(value) = HeaderValue::try_from(format!("platform; {told}")) {
         headers.append(CACHE_STATUS, value);
     }

@@ -65,7 +65,7 @@ impl Index {
 #[derive(Debug, Clone)]
 pub(super) struct Found {
     pub(super) address: Key,
-    pub(super) index: Option<Index>,
+    pub(super) index: Option<Arc<Index>>,
     pub(super) stored: Option<Arc<Stored>>,
 }
 
@@ -181,8 +181,7 @@ impl Memory {
     }
 
     fn find(&self, address: Key, identity: &Identity, headers: &HeaderMap) -> Found {
-        let index = self.indices.get(&address).map(|index| Index::clone(&index));
-        let mut found = Found { index, ..Found::nothing(address) };
+        let mut found = Found { index: self.indices.get(&address), ..Found::nothing(address) };
         let all = found.candidates(identity, headers).into_iter();
         found.stored = all.filter_map(|key| self.answers.get(&key)).max_by_key(|stored| stored.received);
         found
@@ -227,7 +226,8 @@ async fn find_shared(
             })
             .await
             .ok()?;
-    let mut found = Found { index: index.and_then(|text| Index::read(&text)), ..Found::nothing(address) };
+    let mut found =
+        Found { index: index.and_then(|text| Index::read(&text)).map(Arc::new), ..Found::nothing(address) };
     let keys = found.candidates(identity, headers);
     if keys.is_empty() {
         return Some(found);

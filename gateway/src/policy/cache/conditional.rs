@@ -22,9 +22,9 @@ pub(crate) fn is_not_modified(request: &HeaderMap, status: StatusCode, stored: &
             })
         });
     }
-    let since = date(request, &header::IF_MODIFIED_SINCE);
+    let Some(since) = date(request, &header::IF_MODIFIED_SINCE) else { return false };
     let modified = date(stored, &header::LAST_MODIFIED).or_else(|| date(stored, &header::DATE));
-    matches!((since, modified), (Some(since), Some(modified)) if modified <= since)
+    modified.is_some_and(|modified| modified <= since)
 }
 
 /// The head of a 304: what is stored, without what tells of a body.

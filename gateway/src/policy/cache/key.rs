@@ -131,13 +131,14 @@ fn presented(headers: &HeaderMap, name: &str) -> Option<Vec<u8>> {
 }
 
 fn hashed(parts: &[&[u8]]) -> Key {
-    let mut context = digest::Context::new(&digest::SHA256);
+    let length = parts.iter().map(|part| 8 + part.len()).sum();
+    let mut text = Vec::with_capacity(length);
     for part in parts {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part);
+        text.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        text.extend_from_slice(part);
     }
     let mut key = [0; 32];
-    key.copy_from_slice(context.finish().as_ref());
+    key.copy_from_slice(digest::digest(&digest::SHA256, &text).as_ref());
     Key(key)
 }
 

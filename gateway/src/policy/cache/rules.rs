@@ -39,6 +39,9 @@ pub(crate) struct Ruled {
     directives: Directives,
     policy: CachePolicy,
     lifetime: Duration,
+    received: SystemTime,
+    /// How old it was then.
+    age: Duration,
 }
 
 impl Ruled {
@@ -47,14 +50,16 @@ impl Ruled {
         let directives = Directives::of(headers);
         let mut plain = plain_answer(status, headers, &directives, received);
         let lifetime = policy(&HeaderMap::new(), &plain, received).time_to_live(received);
-        plain.headers_mut().insert(header::AGE, age(headers, received).into());
+        let age = age(headers, received);
+        plain.headers_mut().insert(header::AGE, age.into());
         let policy = policy(&HeaderMap::new(), &plain, received);
-        Self { directives, policy, lifetime }
+        Self { directives, policy, lifetime, received, age: Duration::from_secs(age) }
     }
 
     fn at(&self, now: SystemTime) -> Judged<'_> {
-        let Self { directives, policy, lifetime } = self;
-        Judged { directives, policy, lifetime: *lifetime, age: policy.age(now) }
+        let Self { directives, policy, lifetime, .. } = self;
+        let age = self.age.saturating_add(now.duration_since(self.received).unwrap_or_default());
+        Judged { directives, policy, lifetime: *lifetime, age }
     }
 }
 
@@ -96,10 +101,11 @@ impl<'r> Judged<'r> {
         Reuse::Ask
     }
 
-    /// A request that says nothing about caching, as most do, needs no look at anything but the time.
+    /// A request that says nothing about caching, as most do, needs no look at anything but the time. The policy would read every
+    /// field of the answer again.
     fn is_fresh_for(&self, asked: &Directives, now: SystemTime) -> bool {
         if asked.is_empty() {
-            return !self.policy.is_stale(now);
+            return self.lifetime > self.age;
         }
         matches!(self.policy.before_request(&plain_request(asked), now), BeforeRequest::Fresh(_))
     }

@@ -118,9 +118,10 @@ pub(crate) struct Asked<'r> {
 #[derive(Clone)]
 pub(super) struct Outgoing {
     pub(super) to: Arc<Target>,
-    pub(super) target: PathAndQuery,
     pub(super) request_id: RequestId,
-    pub(super) authorization: HeaderValue,
+    /// Signs in at the service for `caller`, once it is called.
+    pub(super) authenticator: Arc<Authenticator>,
+    pub(super) caller: Arc<Verified>,
     pub(super) client: IpAddr,
     /// Whether the client speaks TLS with the gateway itself.
     pub(super) secure: bool,
@@ -136,9 +137,11 @@ impl Outgoing {
         let to = &self.to;
         let conditions = Conditions::of(&head.headers);
         let asked_for_head = head.method == Method::HEAD;
+        let target = to.target(&head.uri)?;
+        let authorization = self.authenticator.exchange(&self.caller, &to.service.name);
         let told = Told {
             request_id: &self.request_id,
-            authorization: self.authorization.clone(),
+            authorization: authorization.map_err(Problem::internal)?,
             client: self.client,
             secure: self.secure,
             host: head.headers.get(header::HOST).cloned(),
@@ -150,7 +153,7 @@ impl Outgoing {
         let reads = Reads::Where(Box::new(move |head| is_read && holding.reads_whole(head, conditions)));
         let call = Call {
             method,
-            target: self.target.clone(),
+            target,
             headers: to.headers(head.headers, told),
             body,
             total: Some(to.rules.timeout).filter(|_| to.holds_answers()),
@@ -242,8 +245,9 @@ impl Target {
         request: &mut Request,
     ) -> Result<Response, Problem> {
         let Asked { parameters, uri: sent } = asked;
-        // Another method of the path may take it.
-        if !self.rules.encoded_slash && contract::path::check(sent.path()).is_err() {
+        // Another method of the path may take it. Whatever else could be wrong with a path was refused further out.
+        let is_escaped = sent.path().contains('%');
+        if is_escaped && !self.rules.encoded_slash && contract::path::check(sent.path()).is_err() {
             return Err(Problem::new(ProblemKind::MalformedRequest, "The path holds an encoded slash"));
         }
         self.check_worker(request.headers())?;
@@ -260,12 +264,9 @@ impl Target {
         let asked_for_head = request.extensions().get::<AskedForHead>().is_some();
         let outgoing = Outgoing {
             to: Arc::clone(self),
-            target: self.target(&sent)?,
             request_id: request_id(request)?,
-            authorization: shared
-                .authenticator
-                .exchange(&caller, &self.service.name)
-                .map_err(Problem::internal)?,
+            authenticator: Arc::clone(&shared.authenticator),
+            caller: Arc::clone(&caller),
             client: client_address(request, &shared.trusted_proxies),
             secure: is_secure(request),
         };

@@ -43,12 +43,9 @@ impl Target {
         shared.rate_limits.check(rules, &self.name.0, asker.client, &caller.caller).await?;
         let outgoing = Outgoing {
             to: Arc::clone(self),
-            target: self.target(&uri)?,
             request_id: asker.request_id.clone(),
-            authorization: shared
-                .authenticator
-                .exchange(&caller, &self.service.name)
-                .map_err(Problem::internal)?,
+            authenticator: Arc::clone(&shared.authenticator),
+            caller: Arc::clone(&caller),
             client: asker.client,
             secure: asker.secure,
         };
