@@ -191,8 +191,10 @@ impl<E: Endpoint> Edge<E> {
 
     async fn answer(&self, request: Request, instance: &str, request_id: &RequestId) -> Response {
         let path = request.uri().path().to_owned();
+        // A layer may do its part before its future is polled: that can panic as well.
+        let way = async move { self.inner.call(request).await };
         // Boxed: a connection keeps the room for a request's way between requests, too.
-        let outcome = AssertUnwindSafe(Box::pin(self.inner.call(request))).catch_unwind().await;
+        let outcome = AssertUnwindSafe(Box::pin(way)).catch_unwind().await;
         let (mut fault, replaced) = match outcome {
             Ok(Ok(output)) => {
                 let response = output.into_response();

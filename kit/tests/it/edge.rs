@@ -10,6 +10,10 @@ use kit::{
 };
 use poem::{Endpoint, EndpointExt, Request, Response, Result, Route, http::StatusCode};
 use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use tokio_util::sync::CancellationToken;
 
 struct Faulty;
@@ -78,6 +82,38 @@ async fn a_panic_costs_one_answer_and_not_the_connection() {
     for _ in 0..3 {
         assert_eq!(client.get(format!("{url}/panic")).send().await.unwrap().status(), 500);
         assert_eq!(client.get(format!("{url}/id")).send().await.unwrap().status(), 200);
+    }
+}
+
+/// Panics before there is a future to poll.
+struct AtOnce;
+
+impl Endpoint for AtOnce {
+    type Output = Response;
+
+    fn call(&self, request: Request) -> impl Future<Output = Result<Response>> + Send {
+        assert_ne!(request.uri().path(), "/panic", "secret");
+        std::future::ready(Ok(Response::default()))
+    }
+}
+
+#[tokio::test]
+async fn a_layer_that_panics_before_it_is_polled_costs_one_answer_as_well() {
+    let server = Server::bind(([127, 0, 0, 1], 0).into(), Limits::default()).await.unwrap();
+    let address = server.address();
+    let app = Edge::new(AtOnce, "test", Arc::new(Routes::default()), Trust::Nobody);
+    tokio::spawn(server.run(app, CancellationToken::new()));
+    // One connection for all.
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    for (path, status) in [("/panic", 500), ("/well", 200), ("/panic", 500)] {
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: h\r\n\r\n").as_bytes()).await.unwrap();
+        let mut read = vec![0; 4096];
+        let length = stream.read(&mut read).await.unwrap();
+        let answer = String::from_utf8_lossy(&read[..length]).into_owned();
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")) && !answer.contains("secret"),
+            "{path}: {answer}"
+        );
     }
 }
 
