@@ -170,8 +170,11 @@ pub fn merge(about: &About, documents: impl IntoIterator<Item = Value>) -> Resul
             paths.insert(path, item);
         }
         if let Some(Value::Array(own)) = document.get_mut("tags").map(Value::take) {
-            let unseen = own.into_iter().filter(|tag| !tags.contains(tag)).collect::<Vec<_>>();
-            tags.extend(unseen);
+            for tag in own {
+                if !tags.contains(&tag) {
+                    tags.push(tag);
+                }
+            }
         }
         for (name, schema) in members(&mut document, "/components/schemas") {
             match schemas.entry(name) {

@@ -66,7 +66,7 @@ pub(crate) fn forwards<A: OpenApi>(binding: &Arc<Binding>) -> Vec<Forward> {
     declared.filter_map(forward).collect()
 }
 
-/// The raw texts of a path's parameters, by name.
+/// The texts of a path's parameters, decoded, by name.
 #[derive(Debug, Default)]
 pub(crate) struct PathParameters<'n>(pub(crate) Vec<(&'n str, String)>);
 

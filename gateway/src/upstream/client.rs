@@ -238,14 +238,13 @@ impl Upstream {
         let now = Instant::now();
         let mut request = Request::new(sending.body.clone());
         *request.method_mut() = sending.method.clone();
-        *request.uri_mut() = instance.uri(&sending.target).map_err(|error| Failed {
+        request.headers_mut().clone_from(&sending.headers);
+        instance.address(&mut request, &sending.target).map_err(|error| Failed {
             fault: UpstreamFault::Compose(error.to_string()),
             is_unsent: true,
             was_kept: false,
             outcome: Outcome::Neutral,
         })?;
-        request.headers_mut().clone_from(&sending.headers);
-        request.headers_mut().insert(header::HOST, instance.endpoint.host_field().clone());
         if let Some(left) = sending.deadline.left(now.into_std()) {
             let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
             request.headers_mut().insert(HeaderName::from_static(TIME_LEFT), HeaderValue::from(left));

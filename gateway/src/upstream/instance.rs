@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Uri, uri::PathAndQuery};
+use http::{Request, header, uri::PathAndQuery};
 use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
@@ -105,9 +105,15 @@ impl Instance {
         }
     }
 
-    /// The URI of a target at this instance, for its own clients alone.
-    pub(super) fn uri(&self, target: &PathAndQuery) -> Result<Uri, http::Error> {
-        self.endpoint.uri(target)
+    /// Makes a request one for a target at this instance, to be sent by a client of its own.
+    pub(super) fn address<B>(
+        &self,
+        request: &mut Request<B>,
+        target: &PathAndQuery,
+    ) -> Result<(), http::Error> {
+        *request.uri_mut() = self.endpoint.uri(target)?;
+        request.headers_mut().insert(header::HOST, self.endpoint.host_field().clone());
+        Ok(())
     }
 
     pub(super) fn standing(&self, is_tried: bool) -> Standing {

@@ -66,8 +66,8 @@ async fn ask(instance: &Instance, path: &PathAndQuery) -> bool {
 async fn get(instance: &Instance, path: &PathAndQuery, headers: HeaderMap) -> Option<Received> {
     let mut request = Request::new(RequestBody::from(CallBody::Whole(bytes::Bytes::new())));
     *request.method_mut() = Method::GET;
-    *request.uri_mut() = instance.uri(path).ok()?;
     *request.headers_mut() = headers;
+    instance.address(&mut request, path).ok()?;
     let (head, body) = instance.fresh.request(request).await.ok()?.into_parts();
     let body = Limited::new(body, PROBE_BYTES).collect().await.ok()?.to_bytes();
     Some(Received { status: head.status, headers: head.headers, body })

@@ -315,6 +315,46 @@ async fn an_instance_that_fails_its_probes_is_left_out_until_it_passes_them() {
     tokio::time::timeout(Duration::from_secs(1), watching).await.unwrap().unwrap();
 }
 
+/// What a service is asked, head by head; it answers each and closes.
+async fn telling() -> (String, tokio::sync::mpsc::Receiver<String>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (tell, told) = tokio::sync::mpsc::channel(64);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut buffer = [0; 4096];
+            let count = stream.read(&mut buffer).await.unwrap();
+            // A full channel is as good as a closed one: what is waited for came before.
+            let _ = tell.try_send(String::from_utf8_lossy(&buffer[..count]).to_ascii_lowercase());
+            let _ =
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+        }
+    });
+    (url, told)
+}
+
+#[tokio::test]
+async fn whatever_an_instance_is_asked_names_the_host_that_it_is_configured_by() {
+    let (url, mut told) = telling().await;
+    let url = url.replace("127.0.0.1", "localhost");
+    let health = Some(Probe { path: "/probe".to_owned(), every: Duration::from_millis(10) });
+    let limits = PoolConfig { health, ..PoolConfig::new("tried", vec![url.clone()]) };
+    let upstream = Arc::new(Upstream::new(limits).unwrap());
+    let shutdown = tokio_util::sync::CancellationToken::new();
+    tokio::spawn(Arc::clone(&upstream).watch(shutdown.clone()));
+    assert_eq!(ask(&upstream, call(Method::GET)).await, (200, None));
+    assert_eq!(upstream.ask_each(&PathAndQuery::from_static("/look"), &HeaderMap::new()).await.len(), 1);
+    let mut missing = vec!["get /a%20b?q=1&q=2 ", "get /look ", "get /probe "];
+    while !missing.is_empty() {
+        let head = tokio::time::timeout(Duration::from_secs(5), told.recv()).await.unwrap().unwrap();
+        missing.retain(|line| !head.starts_with(line));
+        let host = format!("\r\nhost: {}\r\n", url.trim_start_matches("http://"));
+        assert!(head.contains(&host) && head.matches("\r\nhost:").count() == 1, "{head}");
+    }
+    shutdown.cancel();
+}
+
 /// A service that writes these bytes to whoever connects and then leaves the connection open.
 async fn writing(bytes: &'static [u8]) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -128,6 +128,10 @@ impl Walk<'_> {
         match value {
             Value::Array(items) => self.array(id, items),
             Value::Object(map) => self.object(id, map),
+            // A parameter's text, which is no JSON and so can hold it.
+            Value::String(text) if text.contains('\0') => {
+                self.fault(|| "a string holds the character U+0000");
+            }
             scalar => {
                 if let Err(error) = scalar.deserialize_any(At { node: Some(id), walk: self }) {
                     self.fault(|| error.to_string());

@@ -53,6 +53,22 @@ fn nested(depth: usize, innermost: Value) -> Value {
 }
 
 #[test]
+fn u_0000_is_refused_in_every_string_whatever_it_was_read_from() {
+    let any = json!({"schemas": {"Root": {"type": "string"}}});
+    let list = json!({"schemas": {"Root": {"type": "array", "items": {"type": "string"}}}});
+    let forms = json!({"schemas": {"Root": {"anyOf": [{"type": "string"}, {"type": "integer"}]}}});
+    for document in [&any, &forms] {
+        let (schema, node) = compiled(document);
+        assert!(!schema.check_parameter(node, "a\0b").is_empty());
+        assert!(schema.check_parameter(node, "ab").is_empty());
+        assert!(schema.check(node, br#""a\u0000b""#).is_err() && schema.check(node, b"\"a\0b\"").is_err());
+    }
+    let (schema, node) = compiled(&list);
+    assert_eq!(schema.check_parameter_list(node, &["a", "\0"]).len(), 1);
+    assert!(schema.check(node, br#"["a", "\u0000"]"#).is_err());
+}
+
+#[test]
 fn a_union_that_holds_itself_costs_each_value_once() {
     for combination in ["anyOf", "oneOf"] {
         for (innermost, fits) in [(json!(1), true), (json!("x"), false)] {

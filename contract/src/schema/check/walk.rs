@@ -247,7 +247,8 @@ impl<'de> Visitor<'de> for At<'_, '_> {
         Ok(())
     }
 
-    /// A string without an escape, and so without U+0000, which can't stand unescaped (RFC 8259 §7).
+    /// A string of a JSON text without an escape, and so without U+0000, which can't stand unescaped (RFC 8259 §7); or one that was
+    /// looked at before.
     fn visit_borrowed_str<E: de::Error>(self, value: &'de str) -> Result<(), E> {
         self.string(value);
         Ok(())

@@ -174,6 +174,7 @@ async fn an_operation_of_a_new_contract_is_routed_guarded_and_checked() {
     let client = reqwest::Client::builder().build().unwrap();
     let (code, body) = status(client.get(format!("{url}/orders/7"))).await;
     assert_eq!((code, body), (200, json!({ "id": 7, "note": "new" })));
+    assert_eq!(status(client.get(format!("{url}/orders/%37"))).await.0, 200, "a digit, escaped");
     assert_eq!(status(client.get(format!("{url}/orders/x"))).await.0, 422);
     assert_eq!(status(client.delete(format!("{url}/orders/7"))).await.0, 405);
     assert_eq!(status(client.post(format!("{url}/orders")).json(&json!({ "id": 7 }))).await.0, 401);

@@ -66,8 +66,9 @@ impl<E> TypedDoor<E> {
         let Path::Forwarded(methods) = found.value else { return Found::Elsewhere };
         match methods.iter().find(|(method, _)| method == request.method()) {
             Some((_, forward)) => {
-                let texts = found.params.iter().map(|(name, text)| (name, text.to_owned()));
-                Found::Operation(forward, PathParameters(texts.collect()))
+                // What can't be decoded was refused further out.
+                let decoded = |(name, text)| Some((name, contract::path::decode(text).ok()?.into_owned()));
+                Found::Operation(forward, PathParameters(found.params.iter().filter_map(decoded).collect()))
             }
             None => Found::OtherMethods,
         }
