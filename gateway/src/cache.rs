@@ -119,9 +119,10 @@ impl Cache {
     ) -> Result<Response<CacheBody>, Problem> {
         if request.method != Method::GET && request.method != Method::HEAD {
             let head = request.clone();
+            // Boxed, as each call below: what is stored needs no room for it.
             let mut answer = Box::pin(fetch.call(request)).await?;
             self.changed(&head, answer.status(), answer.headers()).await;
-            give::mark(answer.headers_mut(), format_args!("fwd=method"));
+            give::mark(answer.headers_mut(), "fwd=method");
             return Ok(answer);
         }
         let asked = rules::asked(&request.headers);
@@ -147,7 +148,6 @@ impl Cache {
             }
             let errand = Errand::new(identity.clone(), request.clone(), found, now);
             if asked.has("no-store") || goes_past(&request) || self.for_each.contains_key(&address) {
-                // Boxed, as each call below: what is stored needs no room for it.
                 return Box::pin(self.pass(errand, fetch)).await;
             }
             // Who wants it fresh does not take what was asked for before; who has waited enough waits no more.
@@ -251,8 +251,7 @@ impl Cache {
         if rules::is_storable(&errand.identity, &errand.request, status, headers, SystemTime::now()) {
             self.for_each.invalidate(&errand.found.address);
         }
-        let why = if goes_past(&errand.request) { "fwd=bypass" } else { errand.why };
-        give::mark(answer.headers_mut(), format_args!("{why}"));
+        give::mark(answer.headers_mut(), if goes_past(&errand.request) { "fwd=bypass" } else { errand.why });
         Ok(answer)
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn came(request: &Parts, answer: Response<CacheBody>, told: &str) -> 
     let (mut head, body) = answer.into_parts();
     let has_it = request.method == Method::GET
         && conditional::is_not_modified(&request.headers, head.status, &head.headers);
-    mark(&mut head.headers, format_args!("{told}"));
+    mark(&mut head.headers, told);
     if has_it {
         return with(StatusCode::NOT_MODIFIED, conditional::not_modified(head.headers), empty());
     }
@@ -59,7 +59,7 @@ pub(super) fn came(request: &Parts, answer: Response<CacheBody>, told: &str) -> 
 }
 
 /// Adds what this cache did after what caches nearer to the service did.
-pub(super) fn mark(headers: &mut HeaderMap, told: fmt::Arguments<'_>) {
+pub(super) fn mark(headers: &mut HeaderMap, told: impl fmt::Display) {
     if let Ok(value) = HeaderValue::try_from(format!("platform; {told}")) {
         headers.append(CACHE_STATUS, value);
     }

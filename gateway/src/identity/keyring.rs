@@ -166,6 +166,7 @@ impl Keyring {
         self.load(&mut loaded, &self.database).await
     }
 
+    /// Whether the key that a token names is among those that verify now.
     pub(crate) fn knows_the_key_of(&self, token: &str) -> bool {
         self.access.load().knows_the_key_of(token)
     }
@@ -173,14 +174,12 @@ impl Keyring {
     /// Reads the table where the key of this token is not known, at most once in [`UNKNOWN_PAUSE`]: whoever sends made-up
     /// names of keys costs no more than that.
     pub(crate) async fn look_up_key_of(&self, token: &str) {
-        if self.access.load().knows_the_key_of(token) {
+        if self.knows_the_key_of(token) {
             return;
         }
         let mut loaded = self.loaded.lock().await;
         // Whoever held the lock may have read it.
-        if self.access.load().knows_the_key_of(token)
-            || loaded.for_unknown.is_some_and(|at| at.elapsed() < UNKNOWN_PAUSE)
-        {
+        if self.knows_the_key_of(token) || loaded.for_unknown.is_some_and(|at| at.elapsed() < UNKNOWN_PAUSE) {
             return;
         }
         loaded.for_unknown = Some(Instant::now());

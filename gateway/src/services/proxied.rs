@@ -67,7 +67,7 @@ pub(crate) fn forwards<A: OpenApi>(binding: &Arc<Binding>) -> Vec<Forward> {
 }
 
 /// The texts of a path's parameters, decoded, by name.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct PathParameters<'n>(pub(crate) Vec<(&'n str, String)>);
 
 impl PathParameters<'_> {

@@ -54,9 +54,10 @@ impl Endpoint {
             ServerName::try_from(host.as_str())
                 .map_err(|error| BadUpstreamUrl::Tls(url.to_owned(), error.to_string()))?;
         }
-        let named = match authority.port_u16() {
-            Some(_) if port != default_port => format!("{}:{port}", authority.host()),
-            _ => authority.host().to_owned(),
+        let named = if port == default_port {
+            authority.host().to_owned()
+        } else {
+            format!("{}:{port}", authority.host())
         };
         let host_field = HeaderValue::try_from(named).map_err(|_| fail())?;
         let base = uri.path().trim_end_matches('/').to_owned();
